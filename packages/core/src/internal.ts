@@ -1,0 +1,6 @@
+// Shared between the packages of this repository; not part of the public API.
+export { openXChaCha, sealXChaCha, XCHACHA_OVERHEAD } from './bytes/aead.ts'
+export { decodeBase64 } from './bytes/base64.ts'
+export { label, lp, u32 } from './bytes/framing.ts'
+export { parseStrictJson, type StrictJsonResult } from './bytes/strict-json.ts'
+export { type DurableWriteOptions, syncDirectory, TEMPORARY_PREFIX, writeDurably } from './state/durable-file.ts'

@@ -1,0 +1,157 @@
+import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts'
+
+/** State of a key as a backend stores it; `Unavailable` is a record that exists and must not be used (see `problem`). */
+export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable'
+
+/** What is known of a KMS key, without its material. Times are milliseconds since the epoch. */
+export interface KeyRecord {
+  readonly keyId: string
+  readonly aliases: readonly string[]
+  readonly description: string
+  readonly tags: ReadonlyMap<string, string>
+  readonly state: KeyState
+  /** Why the state is `Unavailable`; public. */
+  readonly problem?: string
+  readonly createdAt: number
+  readonly rotatedAt?: number
+  readonly deletionAt?: number
+  /** The state a cancelled deletion returns to; set while `PendingDeletion`. */
+  readonly stateBeforeDeletion?: 'Enabled' | 'Disabled'
+  readonly rotationPeriodDays?: number
+  /** The version that wraps, ≥ 1. */
+  readonly currentVersion: number
+  /** The oldest version that still unwraps, ≥ 1. */
+  readonly oldestVersion: number
+  /** Material id of `currentVersion`, 32 hex digits (formats §2). */
+  readonly materialId: string
+  /** `KMS`: we made the material. `EXTERNAL`: somebody else did, and only they may destroy it. */
+  readonly origin: 'KMS' | 'EXTERNAL'
+  /** Changes with every write of the record; compared by `update`, `rotate` and `destroy`. */
+  readonly etag: string
+}
+
+/** What a new key starts with. */
+export interface NewKey {
+  readonly keyId: string
+  readonly aliases: readonly string[]
+  readonly description: string
+  readonly tags: ReadonlyMap<string, string>
+}
+
+/** A compare-and-set change of a record; absent members stay, `null` clears. */
+export interface KeyPatch {
+  readonly aliases?: readonly string[]
+  readonly description?: string
+  readonly tags?: ReadonlyMap<string, string>
+  readonly state?: Exclude<KeyState, 'Unavailable'>
+  readonly deletionAt?: number | null
+  readonly stateBeforeDeletion?: 'Enabled' | 'Disabled' | null
+  readonly rotationPeriodDays?: number | null
+}
+
+/** One page of a listing, ascending by the id's UTF-8 bytes. */
+export interface KeyPage {
+  readonly keys: readonly KeyRecord[]
+  /** Ids inside the page's range whose records cannot be read; never hidden, never in the way of others. */
+  readonly unreadable: readonly string[]
+  /** The last id of the page when there is more; pass it as `after`. */
+  readonly next?: string
+}
+
+/** A wrap as the backend is asked for it. */
+export interface WrapRequest {
+  readonly keyId: string
+  readonly version: number
+  /** 1–4096 bytes. */
+  readonly plaintext: Uint8Array
+  /** 32 bytes. */
+  readonly aad: Uint8Array
+}
+
+/** An unwrap as the backend is asked for it; `materialId` is what the envelope's header says. */
+export interface UnwrapRequest {
+  readonly keyId: string
+  readonly version: number
+  readonly algorithm: WrapAlgorithm
+  readonly materialId: string
+  readonly wrapped: Uint8Array
+  /** 32 bytes. */
+  readonly aad: Uint8Array
+}
+
+/** What a backend can do, as `/kms/status` reports it. */
+export interface Capabilities {
+  readonly encrypt: boolean
+  readonly decrypt: boolean
+  readonly generate_data_key: boolean
+  readonly rotate: boolean
+  readonly enable_disable: boolean
+  readonly schedule_deletion: boolean
+  readonly versioning: boolean
+  readonly physical_delete: boolean
+  readonly update_key_metadata: boolean
+  readonly rewrap: boolean
+  readonly import: boolean
+  readonly backup: boolean
+}
+
+/**
+ * Where KMS keys live: storage and raw wrapping, nothing else. State gating, contexts, envelopes, caching, limits and
+ * audit live once, in core. Every implementation passes `describeKeyBackend` of `@kms/core/testing`.
+ *
+ * All verbs may throw `BackendUnavailable` or `BackendTimeout`; a write that failed so may or may not have happened,
+ * and the whole old or the whole new state is found later, never a mixture.
+ */
+export interface KeyBackend {
+  /** Identity of the store, fixed for its life. */
+  readonly realm: Realm
+  /** The algorithm `wrap` produces. */
+  readonly algorithm: WrapAlgorithm
+  readonly capabilities: Capabilities
+
+  /**
+   * Makes a key with version 1 (or the last version of a destroyed key of that id + 1), durable before it returns.
+   * Throws `KeyAlreadyExists` when the id or an alias is taken by a key or an alias, `KeyIdRetired` when a destroyed
+   * id cannot be used again. Of concurrent creates of one name exactly one succeeds.
+   */
+  create(key: NewKey): Promise<KeyRecord>
+
+  /**
+   * The key whose id is `name`, else the key that has it as an alias; O(1) in the number of keys.
+   * Throws `KeyNotFound`, or `KeyUnavailable` when the record cannot be read.
+   */
+  describe(name: string): Promise<KeyRecord>
+
+  /** At most `limit` (≥ 1) entries after the id `after`; an id that no longer exists is still a valid marker. */
+  list(page: { readonly limit: number; readonly after?: string }): Promise<KeyPage>
+
+  /**
+   * Changes a record if its etag is still `etag`, durably. Throws `PreconditionFailed` when it is not,
+   * `KeyNotFound`, and `KeyAlreadyExists` when a new alias is taken.
+   */
+  update(keyId: string, patch: KeyPatch, etag: string): Promise<KeyRecord>
+
+  /** Adds a version and makes it current, if the etag is still `etag`. Throws `PreconditionFailed`, `KeyNotFound`. */
+  rotate(keyId: string, etag: string): Promise<KeyRecord>
+
+  /** Destroys all material of a key and leaves a tombstone, if the etag is still `etag`. Throws as `rotate`. */
+  destroy(keyId: string, etag: string): Promise<void>
+
+  /**
+   * Wraps under exactly `version`. Throws `KeyVersionNotCurrent` when another version is current, `KeyNotFound`,
+   * `KeyUnavailable`.
+   */
+  wrap(request: WrapRequest): Promise<Buffer>
+
+  /**
+   * Unwraps with the header's own bytes. Throws `InvalidCiphertext`; `KeyMaterialReplaced` when authentication failed
+   * and the material held is not the one named; `KeyNotFound`; `KeyUnavailable`.
+   */
+  unwrap(request: UnwrapRequest): Promise<Buffer>
+
+  /** Resolves when the store answers and is the one that was opened; throws the reason otherwise. */
+  health(): Promise<void>
+
+  /** Releases everything and zeroes key material in memory; idempotent. Calls made afterwards throw `BackendUnavailable`. */
+  close(): Promise<void>
+}

@@ -30,8 +30,7 @@ export class Secret {
   toString(): string {
     return REDACTED
   }
-
-  [inspect.custom](): string {
-    return REDACTED
-  }
 }
+
+// Outside the class: a computed member name has no place in an isolated declaration.
+Object.defineProperty(Secret.prototype, inspect.custom, { value: () => REDACTED })

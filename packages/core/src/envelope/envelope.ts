@@ -76,7 +76,7 @@ export function decodeEnvelope(bytes: Buffer): Envelope {
   if (bytes[6] !== 0) throw kmsError('UnsupportedFormat', { what: `envelope flags ${bytes[6]}` })
   const keyIdEnd = FIXED_BYTES + (bytes[43] as number)
   if (bytes.length < keyIdEnd + 2) throw kmsError('InvalidCiphertext')
-  const keyId = bytes.latin1Slice(FIXED_BYTES, keyIdEnd)
+  const keyId = bytes.toString('latin1', FIXED_BYTES, keyIdEnd)
   const version = bytes.readUInt32BE(39)
   const wrapped = bytes.subarray(keyIdEnd + 2)
   if (!isKeyName(keyId) || version === 0 || wrapped.length === 0 || bytes.readUInt16BE(keyIdEnd) !== wrapped.length) {
@@ -84,8 +84,8 @@ export function decodeEnvelope(bytes: Buffer): Envelope {
   }
   return {
     algorithm,
-    realm: bytes.hexSlice(7, 23),
-    materialId: bytes.hexSlice(23, 39),
+    realm: bytes.toString('hex', 7, 23),
+    materialId: bytes.toString('hex', 23, 39),
     version,
     keyId,
     headerBytes: bytes.subarray(0, keyIdEnd),

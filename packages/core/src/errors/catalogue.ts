@@ -18,7 +18,6 @@ export const errorCatalogue = {
   // 400: the request itself is wrong.
   InvalidRequest: { status: 400, s3: 'InvalidRequest', template: '{reason}' },
   ValidationError: { status: 400, s3: 'InvalidArgument', template: '{path}: {reason}' },
-  UnknownField: { status: 400, s3: 'InvalidArgument', template: 'Unknown field "{field}". {hint}' },
   InvalidCiphertext: {
     status: 400,
     s3: 'InvalidRequest',
@@ -275,7 +274,7 @@ export const errorCatalogue = {
     template:
       '{path} has format {found}; this release knows formats up to {known}. Use the release that wrote it, or a newer one.',
   },
-} as const satisfies Record<string, CatalogueEntry>
+} as const
 
 /** A code of the catalogue. */
 export type ErrorCode = keyof typeof errorCatalogue

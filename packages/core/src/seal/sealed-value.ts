@@ -1,0 +1,60 @@
+import { Buffer } from 'node:buffer'
+import { openXChaCha, sealXChaCha } from '../bytes/aead.ts'
+import { decodeBase64 } from '../bytes/base64.ts'
+import { label, lp } from '../bytes/framing.ts'
+import { isJsonObject } from '../config/json.ts'
+import type { Random } from '../random.ts'
+import type { ServerKeyPurpose, ServerKeys } from './server-key.ts'
+
+/** A secret inside a stored JSON document (formats §4). */
+export interface SealedValue {
+  /** base64(0x01 ‖ server-key id 8 ‖ nonce 24 ‖ ciphertext ‖ tag 16). */
+  readonly $sealed: string
+}
+
+/** Where a sealed value stands; all of it is authenticated, so that it opens nowhere else. */
+export interface SealPlace {
+  readonly purpose: ServerKeyPurpose
+  /** Kind of the document. */
+  readonly document: string
+  /** JSON pointer (RFC 6901) of the value in it. */
+  readonly pointer: string
+  /** What else must be unchanged for the value to open, e.g. the address a credential is for. */
+  readonly binding: string
+}
+
+export type OpenSealedResult =
+  | { readonly ok: true; readonly plaintext: Buffer }
+  /** `server-key`: sealed under a key not at hand (`keyId`). `damaged`: under ours, but it does not open here. */
+  | { readonly ok: false; readonly problem: 'server-key'; readonly keyId: string }
+  | { readonly ok: false; readonly problem: 'damaged' }
+
+const FORMAT = 0x01
+const HEADER_BYTES = 9
+
+export function isSealedValue(value: unknown): value is SealedValue {
+  return isJsonObject(value) && Object.keys(value).length === 1 && typeof value['$sealed'] === 'string'
+}
+
+/** Seals under the current server key. */
+export function sealValue(plaintext: Uint8Array, place: SealPlace, keys: ServerKeys, random: Random): SealedValue {
+  const { current } = keys
+  const sealed = sealXChaCha(current.subkey(place.purpose), plaintext, aadOf(place), random)
+  return { $sealed: Buffer.concat([Buffer.of(FORMAT), Buffer.from(current.id, 'hex'), sealed]).toString('base64') }
+}
+
+/** Opens a sealed value with the current or the previous server key. */
+export function openSealed(value: SealedValue, place: SealPlace, keys: ServerKeys): OpenSealedResult {
+  const bytes = decodeBase64(value.$sealed)
+  if (bytes === undefined || bytes.length < HEADER_BYTES || bytes[0] !== FORMAT)
+    return { ok: false, problem: 'damaged' }
+  const keyId = bytes.toString('hex', 1, HEADER_BYTES)
+  const key = [keys.current, keys.previous].find((candidate) => candidate?.id === keyId)
+  if (key === undefined) return { ok: false, problem: 'server-key', keyId }
+  const plaintext = openXChaCha(key.subkey(place.purpose), bytes.subarray(HEADER_BYTES), aadOf(place))
+  return plaintext === undefined ? { ok: false, problem: 'damaged' } : { ok: true, plaintext }
+}
+
+function aadOf({ document, pointer, binding }: SealPlace): Buffer {
+  return Buffer.concat([label('kms/seal/v1'), lp(document), lp(pointer), lp(binding)])
+}

@@ -1,4 +1,7 @@
+export type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary/canary-store.ts'
+export { createFileCanaryStore, type FileCanaryStoreOptions } from './canary/file-canary-store.ts'
 export { type Clock, systemClock, timestamp } from './clock.ts'
+export type { ConfigChange } from './config/compare.ts'
 export type {
   BackendDriver,
   CommonConfig,
@@ -7,6 +10,7 @@ export type {
   OpenedBackend,
   OpenOptions,
 } from './config/driver.ts'
+export { nearest } from './config/nearest.ts'
 export { REDACTED, Secret } from './config/secret.ts'
 export { secretField } from './config/secret-field.ts'
 export { canonicalContext, type EncryptionContext, parseEncryptionContext } from './context/encryption-context.ts'
@@ -37,4 +41,22 @@ export type {
   WrapRequest,
 } from './keys/key-backend.ts'
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts'
+export type { DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts'
+export type { CreatedKey, CreateKeyInput, KeyListing, KeyService, ListKeysInput } from './manager/key-service.ts'
+export { createKmsManager } from './manager/kms-manager.ts'
+export type {
+  Caller,
+  KmsManager,
+  KmsManagerOptions,
+  LifecycleReport,
+  ManagerEvent,
+  ManagerStatus,
+  ReconfigureOptions,
+  WireStatus,
+} from './manager/manager-types.ts'
+export type { Authorize } from './manager/resolve-key.ts'
 export { type Random, systemRandom } from './random.ts'
+export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts'
+export { createFileConfigStore, type FileConfigStoreOptions } from './state/file-config-store.ts'
+export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts'
+export type { CacheStatistics } from './store/data-key-cache.ts'

@@ -197,6 +197,13 @@ export const errorCatalogue = {
     template: 'What is at {place} is not key store {realm} as this server knows it: {reason}. Nothing was changed.',
   },
 
+  ProofFailed: {
+    status: 409,
+    s3: 'ServiceUnavailable',
+    s3Status: 503,
+    template: 'The key store did not pass the check "{step}": {reason}. Nothing was changed.',
+  },
+
   // 412, 413, 429
   PreconditionFailed: {
     status: 412,

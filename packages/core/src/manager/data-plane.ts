@@ -1,0 +1,157 @@
+import type { Buffer } from 'node:buffer'
+import { canonicalContext, type EncryptionContext } from '../context/encryption-context.ts'
+import {
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  encodeEnvelopeHeader,
+  envelopeAad,
+  MAX_PLAINTEXT_BYTES,
+} from '../envelope/envelope.ts'
+import { isKmsError, kmsError } from '../errors/kms-error.ts'
+import type { KeyRecord } from '../keys/key-backend.ts'
+import type { Random } from '../random.ts'
+import type { OpenStore } from '../store/open-store.ts'
+import { type Authorize, resolveKey } from './resolve-key.ts'
+import { onSnapshot, type Snapshot, type SnapshotSource } from './snapshot.ts'
+
+/** Lengths of data keys, in bytes. */
+export type DataKeySpec = 'AES_128' | 'AES_256'
+
+export interface WrapInput {
+  /** Any spelling of a key; absent: the default key. */
+  readonly key?: string
+  readonly context: EncryptionContext
+  readonly authorize: Authorize
+}
+
+export interface Wrapped {
+  readonly keyId: string
+  readonly keyVersion: number
+  /** The envelope. */
+  readonly ciphertext: Buffer
+}
+
+export interface Unwrapped {
+  readonly keyId: string
+  readonly keyVersion: number
+  /** Owned by the caller, who zeroes it after use. */
+  readonly plaintext: Buffer
+}
+
+/**
+ * Wraps and unwraps. Every call works on the snapshot it began with. Throws `NotRunning`, `KeyNotFound`, `KeyDisabled`,
+ * `KeyPendingDeletion`, `KeyUnavailable`, `BackendUnavailable`, `BackendTimeout`, and what is named below.
+ */
+export interface DataPlane {
+  /** A fresh data key, in plaintext and wrapped. Throws `InvalidRequest` when no key is named and there is no default. */
+  generateDataKey(input: WrapInput & { readonly spec: DataKeySpec }): Promise<Wrapped & Unwrapped>
+  /** Wraps 1–4096 bytes. Throws `ValidationError` for other sizes, and as `generateDataKey`. */
+  encrypt(input: WrapInput & { readonly plaintext: Uint8Array }): Promise<Wrapped>
+  /**
+   * Unwraps an envelope of the active store or a retired one. Throws `InvalidCiphertext`, `UnsupportedFormat`,
+   * `UnknownKeyStore`, `KeyMaterialReplaced`, and `IncorrectKey` when `key` names another key.
+   */
+  decrypt(input: WrapInput & { readonly ciphertext: Buffer }): Promise<Unwrapped>
+}
+
+const DATA_KEY_BYTES: Readonly<Record<DataKeySpec, number>> = { AES_128: 16, AES_256: 32 }
+
+export function createDataPlane(source: SnapshotSource, random: Random): DataPlane {
+  async function wrap(input: WrapInput, plaintext: Uint8Array): Promise<Wrapped> {
+    const context = canonicalContext(input.context)
+    return onSnapshot(source, (snapshot) =>
+      snapshot.active.use(async () => {
+        for (let attempt = 1; ; attempt++) {
+          const record = await resolveKey(snapshot, input.key, input.authorize)
+          requireWrappable(record)
+          try {
+            return await wrapUnder(snapshot.active, record, plaintext, context)
+          } catch (error) {
+            if (attempt > 1 || !isKmsError(error, 'KeyVersionNotCurrent')) throw error
+            snapshot.active.forget(record.keyId)
+          }
+        }
+      }),
+    )
+  }
+
+  return {
+    async generateDataKey(input) {
+      const plaintext = random(DATA_KEY_BYTES[input.spec])
+      try {
+        return { ...(await wrap(input, plaintext)), plaintext }
+      } catch (error) {
+        plaintext.fill(0)
+        throw error
+      }
+    },
+
+    async encrypt(input) {
+      const { length } = input.plaintext
+      if (length < 1 || length > MAX_PLAINTEXT_BYTES) {
+        const reason = `must have 1 to ${MAX_PLAINTEXT_BYTES} bytes; use a data key for more`
+        throw kmsError('ValidationError', { path: 'plaintext', reason })
+      }
+      return wrap(input, input.plaintext)
+    },
+
+    async decrypt(input) {
+      const envelope = decodeEnvelope(input.ciphertext)
+      input.authorize(envelope.keyId)
+      const aad = envelopeAad(envelope.headerBytes, canonicalContext(input.context))
+      return onSnapshot(source, async (snapshot) => {
+        const store = await storeOf(snapshot, envelope)
+        return store.use(async () => {
+          const cached = snapshot.config.enable_cache
+          const record = await store.describe(envelope.keyId, cached)
+          if (record.keyId !== envelope.keyId) throw kmsError('KeyNotFound', { key: envelope.keyId })
+          if (input.key !== undefined) {
+            const named = await resolveKey({ ...snapshot, active: store }, input.key, input.authorize)
+            if (named.keyId !== envelope.keyId) {
+              throw kmsError('IncorrectKey', { actual: envelope.keyId, expected: named.keyId })
+            }
+          }
+          requireUnwrappable(record)
+          const { keyId, version, algorithm, materialId, wrapped } = envelope
+          const unwrap = () =>
+            store.call((backend) => backend.unwrap({ keyId, version, algorithm, materialId, wrapped, aad }))
+          const plaintext = await (snapshot.cache?.get(envelope, aad, unwrap) ?? unwrap())
+          return { keyId, keyVersion: version, plaintext }
+        })
+      })
+    },
+  }
+}
+
+async function storeOf(snapshot: Snapshot, { realm }: Envelope): Promise<OpenStore> {
+  if (realm === snapshot.active.realm) return snapshot.active
+  const retired = snapshot.retired.get(realm)
+  if (retired === undefined) throw kmsError('UnknownKeyStore', { realm })
+  return retired.get()
+}
+
+async function wrapUnder(
+  store: OpenStore,
+  record: KeyRecord,
+  plaintext: Uint8Array,
+  context: Buffer,
+): Promise<Wrapped> {
+  const { keyId, currentVersion: version, materialId } = record
+  const { realm, algorithm } = store.backend
+  const header = encodeEnvelopeHeader({ algorithm, realm, materialId, version, keyId })
+  const aad = envelopeAad(header, context)
+  const wrapped = await store.call((backend) => backend.wrap({ keyId, version, plaintext, aad }))
+  return { keyId, keyVersion: version, ciphertext: encodeEnvelope(header, wrapped) }
+}
+
+function requireWrappable({ keyId: key, state, problem }: KeyRecord): void {
+  if (state === 'Disabled') throw kmsError('KeyDisabled', { key })
+  if (state === 'PendingDeletion') throw kmsError('KeyPendingDeletion', { key })
+  if (state === 'Unavailable') throw kmsError('KeyUnavailable', { key, reason: problem ?? 'its record is unusable' })
+}
+
+/** Disabled keys unwrap: what was encrypted stays readable. */
+function requireUnwrappable(record: KeyRecord): void {
+  if (record.state !== 'Disabled') requireWrappable(record)
+}

@@ -1,0 +1,109 @@
+import type { CanaryStore } from '../canary/canary-store.ts'
+import type { Clock } from '../clock.ts'
+import type { ConfigChange } from '../config/compare.ts'
+import type { BackendDriver, ConfigDocument } from '../config/driver.ts'
+import type { Realm } from '../envelope/envelope.ts'
+import type { Capabilities } from '../keys/key-backend.ts'
+import type { Random } from '../random.ts'
+import type { ConfigStore } from '../state/state-document.ts'
+import type { CacheStatistics } from '../store/data-key-cache.ts'
+import type { DataPlane } from './data-plane.ts'
+import type { KeyService } from './key-service.ts'
+
+/** The service's state as it stands on the wire. */
+export type WireStatus = 'NotConfigured' | 'Configured' | 'Running' | { readonly Error: string }
+
+/** Who asks for a change: for history and events. */
+export interface Caller {
+  readonly principal: string
+  readonly address?: string
+  readonly requestId?: string
+}
+
+/** How a lifecycle call ended well. */
+export interface LifecycleReport {
+  readonly status: WireStatus
+  /** Revision of the stored document; 0 when there is none. */
+  readonly revision: number
+  readonly outcome: 'configured' | 'reconfigured' | 'started' | 'restarted' | 'stopped' | 'unchanged'
+  /** What changed in the configuration; secrets as `***`. */
+  readonly changed: readonly ConfigChange[]
+  /** Remarks for the operator. */
+  readonly notes: readonly string[]
+}
+
+/** Everything `/kms/status` shows; never waits for a backend. */
+export interface ManagerStatus {
+  readonly status: WireStatus
+  readonly revision: number
+  readonly config: ConfigDocument | undefined
+  /** The driver's summary of the configuration. */
+  readonly backendSummary: Readonly<Record<string, string | number | boolean | null>> | undefined
+  /** Only while running. */
+  readonly healthy: boolean | undefined
+  readonly cache: CacheStatistics | undefined
+  readonly capabilities: Capabilities | undefined
+  readonly retiredBackends: readonly Realm[]
+  readonly lastError: string | undefined
+}
+
+/** A structured event: one per change of the service, and for what an operator should know. No secrets. */
+export interface ManagerEvent {
+  readonly event:
+    | 'kms_configured'
+    | 'kms_reconfigured'
+    | 'kms_started'
+    | 'kms_stopped'
+    | 'kms_change_failed'
+    | 'kms_warning'
+  readonly message: string
+  readonly caller?: Caller
+  readonly revisionBefore?: number
+  readonly revision?: number
+  readonly diff?: readonly ConfigChange[]
+  readonly milliseconds?: number
+  readonly backend?: Readonly<Record<string, string | number | boolean | null>>
+}
+
+export interface ReconfigureOptions {
+  /** ETag the caller read; a newer configuration is then a lost race (`PreconditionFailed`). */
+  readonly ifMatch?: string
+}
+
+export interface KmsManagerOptions {
+  readonly drivers: readonly BackendDriver[]
+  readonly configStore: ConfigStore
+  readonly canaryStore: CanaryStore
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly onEvent?: (event: ManagerEvent) => void
+}
+
+/**
+ * The service. Lifecycle calls run one at a time; the data path works on snapshots and never waits for them.
+ * A call that throws has changed nothing but what its error and `status()` say.
+ */
+export interface KmsManager {
+  /**
+   * Reads the stored state and, when the service is meant to run, tries to start it once; a failed attempt leaves
+   * `Error` and is retried. Throws only when the stored state cannot be read.
+   */
+  boot(): Promise<void>
+  /** Stores a document without starting. Throws `ValidationError`, `SecretRequired`, `AlreadyRunning`, `StorageFailed`, `PreconditionFailed`. */
+  configure(document: unknown, caller: Caller, options?: ReconfigureOptions): Promise<LifecycleReport>
+  /** Merges a patch, proves the result and swaps to it. Throws as `configure`, and why the candidate was refused. */
+  reconfigure(patch: unknown, caller: Caller, options?: ReconfigureOptions): Promise<LifecycleReport>
+  /** Throws `NoConfiguration`, or why the backend could not be opened. `force` builds anew beside what runs, then swaps. */
+  start(options: { readonly force: boolean }, caller: Caller): Promise<LifecycleReport>
+  /** Requests under way finish, bounded by `timeout_seconds`. Throws `StorageFailed`. */
+  stop(caller: Caller): Promise<LifecycleReport>
+  status(): ManagerStatus
+  /** The stored configuration; `undefined` when there is none. */
+  config(): { readonly document: ConfigDocument; readonly etag: string; readonly revision: number } | undefined
+  /** Empties the caches. Throws `NotRunning`. */
+  clearCache(): void
+  readonly keys: KeyService
+  readonly data: DataPlane
+  /** Drains and closes everything, without changing what is stored. Idempotent. */
+  close(): Promise<void>
+}

@@ -1,0 +1,41 @@
+import type { ConfigDocument } from '../config/driver.ts'
+import type { Realm } from '../envelope/envelope.ts'
+import { isKmsError } from '../errors/kms-error.ts'
+import type { DataKeyCache } from '../store/data-key-cache.ts'
+import type { OpenStore } from '../store/open-store.ts'
+import type { RetiredStore } from './retired-store.ts'
+
+/** What a request works on from its beginning to its end, whatever is published meanwhile. */
+export interface Snapshot {
+  readonly config: ConfigDocument
+  /** The store that wraps. */
+  readonly active: OpenStore
+  /** The stores kept only to unwrap. */
+  readonly retired: ReadonlyMap<Realm, RetiredStore>
+  /** The id `default_key_id` was resolved to. */
+  readonly defaultKeyId: string | undefined
+  /** Absent when `enable_cache` is false. */
+  readonly cache: DataKeyCache | undefined
+}
+
+/** Gives the current snapshot to the operations of the data path. */
+export interface SnapshotSource {
+  /** The snapshot that serves now. Throws `NotRunning`. */
+  current(): Snapshot
+}
+
+/**
+ * Runs `work` on the current snapshot. When the store was closed under it because a drain ran out of time, `work` runs
+ * once more on the snapshot that took over.
+ */
+export async function onSnapshot<T>(source: SnapshotSource, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+  const snapshot = source.current()
+  try {
+    return await work(snapshot)
+  } catch (error) {
+    if (!isKmsError(error, 'BackendUnavailable')) throw error
+    const next = source.current()
+    if (next === snapshot) throw error
+    return work(next)
+  }
+}

@@ -1,0 +1,154 @@
+import { LRUCache } from 'lru-cache'
+import { makeCanary } from '../canary/canary.ts'
+import type { CanarySet } from '../canary/canary-store.ts'
+import type { Clock } from '../clock.ts'
+import type { Realm } from '../envelope/envelope.ts'
+import { isKmsError, kmsError } from '../errors/kms-error.ts'
+import type { KeyBackend, KeyRecord } from '../keys/key-backend.ts'
+import type { Random } from '../random.ts'
+import { withDeadline } from './deadline.ts'
+
+/** An opened backend as the rest of core uses it: with deadlines, fresh records and a memory of what was seen. */
+export interface OpenStore {
+  readonly realm: Realm
+  readonly backend: KeyBackend
+  readonly canaries: CanarySet
+  /**
+   * The record of a key (id or alias), at most 5 s old, or read now when `cached` is false. A record older than what
+   * this server has seen comes back as `Unavailable`. Throws as `KeyBackend.describe`.
+   */
+  describe(name: string, cached: boolean): Promise<KeyRecord>
+  /** {@link describe}'s judgement of a record that was read otherwise (a listing, the result of a change). */
+  judge(record: KeyRecord): KeyRecord
+  /** Drops cached records: after every change, of one key or of all. */
+  forget(keyId?: string): void
+  /** Remembers a record's current version durably, with a canary, unless it is known; best effort. */
+  remember(record: KeyRecord): Promise<void>
+  /** Calls the backend within the deadline of one operation. */
+  call<T>(work: (backend: KeyBackend) => Promise<T>): Promise<T>
+  /** Runs `work` while the store is kept open for it. */
+  use<T>(work: () => Promise<T>): Promise<T>
+  /** Waits for the work under way, at most `seconds`, then closes the backend. Idempotent. */
+  retire(seconds: number): Promise<void>
+}
+
+export interface OpenStoreOptions {
+  readonly backend: KeyBackend
+  readonly canaries: CanarySet
+  readonly timeoutSeconds: number
+  readonly clock: Clock
+  readonly random: Random
+  /** Told when a canary could not be stored; public text. */
+  readonly onWarning: (message: string) => void
+}
+
+/** Contract §2: key state is at most 5 s old anywhere. */
+const RECORD_TTL_MS = 5000
+const MAX_RECORDS = 10_000
+
+export function createOpenStore(options: OpenStoreOptions): OpenStore {
+  const { backend, canaries, timeoutSeconds, clock, random, onWarning } = options
+  const records = new LRUCache<string, { readonly record: KeyRecord; readonly readAt: number }>({ max: MAX_RECORDS })
+  const reading = new Map<string, Promise<KeyRecord>>()
+  let generation = 0
+  let inFlight = 0
+  let idle: (() => void) | undefined
+  let retired: Promise<void> | undefined
+
+  function judge(record: KeyRecord): KeyRecord {
+    const memory = canaries.memory(record.keyId)
+    if (memory === undefined || record.state === 'Unavailable') return record
+    const { highestVersion, destroyed } = memory
+    if (destroyed && record.currentVersion <= highestVersion) {
+      return { ...record, state: 'Unavailable', problem: 'it was destroyed on purpose and has come back' }
+    }
+    if (record.currentVersion < highestVersion) {
+      const problem = `its record was rolled back to version ${record.currentVersion}; version ${highestVersion} was seen here`
+      return { ...record, state: 'Unavailable', problem }
+    }
+    return record
+  }
+
+  async function remember(record: KeyRecord): Promise<void> {
+    if (record.state === 'Unavailable') return
+    const memory = canaries.memory(record.keyId)
+    if (memory !== undefined && memory.highestVersion >= record.currentVersion) return
+    try {
+      await canaries.add(await withDeadline(makeCanary(backend, record, random), timeoutSeconds, clock))
+    } catch (error) {
+      // Somebody rotated or removed the key meanwhile: whoever sees the new record remembers that.
+      if (isKmsError(error, 'KeyVersionNotCurrent', 'KeyNotFound')) return
+      const reason = isKmsError(error) ? error.message : 'an internal error occurred'
+      onWarning(`No canary could be kept for key "${record.keyId}" version ${record.currentVersion}: ${reason}`)
+    }
+  }
+
+  async function read(name: string): Promise<KeyRecord> {
+    const startedIn = generation
+    const readAt = clock.now()
+    const record = judge(await withDeadline(backend.describe(name), timeoutSeconds, clock))
+    await remember(record)
+    if (startedIn === generation) records.set(name, { record, readAt })
+    return record
+  }
+
+  return {
+    realm: backend.realm,
+    backend,
+    canaries,
+    judge,
+    remember,
+
+    describe(name, cached) {
+      if (!cached) return read(name)
+      const held = records.get(name)
+      if (held !== undefined && clock.now() - held.readAt < RECORD_TTL_MS) return Promise.resolve(held.record)
+      let record = reading.get(name)
+      if (record === undefined) {
+        record = read(name)
+        reading.set(name, record)
+        const finished = () => {
+          if (reading.get(name) === record) reading.delete(name)
+        }
+        record.then(finished, finished)
+      }
+      return record
+    },
+
+    forget(keyId) {
+      generation++
+      reading.clear()
+      if (keyId === undefined) records.clear()
+      else for (const [name, { record }] of records.entries()) if (record.keyId === keyId) records.delete(name)
+    },
+
+    call: (work) => withDeadline(work(backend), timeoutSeconds, clock),
+
+    async use(work) {
+      if (retired !== undefined) throw kmsError('BackendUnavailable', { store: backend.realm, reason: 'it was closed' })
+      inFlight++
+      try {
+        return await work()
+      } finally {
+        inFlight--
+        if (inFlight === 0) idle?.()
+      }
+    },
+
+    retire(seconds) {
+      retired ??= (async () => {
+        if (inFlight > 0) {
+          await new Promise<void>((resolve) => {
+            const cancel = clock.after(seconds * 1000, resolve)
+            idle = () => {
+              cancel()
+              resolve()
+            }
+          })
+        }
+        await backend.close()
+      })()
+      return retired
+    },
+  }
+}

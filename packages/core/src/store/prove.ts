@@ -1,0 +1,180 @@
+import { makeCanary, opensCanary, refusesForeignAad } from '../canary/canary.ts'
+import type { Canary } from '../canary/canary-store.ts'
+import type { Clock } from '../clock.ts'
+import { isKmsError, KmsError, kmsError } from '../errors/kms-error.ts'
+import type { KeyRecord } from '../keys/key-backend.ts'
+import type { Random } from '../random.ts'
+import type { OpenStore } from './open-store.ts'
+
+/** One step of a proof, as the operator reads it. */
+export interface ProofStep {
+  readonly step: 'health' | 'default key' | 'fresh canary' | 'negative canary' | 'stored canaries'
+  readonly detail: string
+  readonly milliseconds: number
+}
+
+/** What a proof established. */
+export interface Proof {
+  readonly steps: readonly ProofStep[]
+  /** The key `default_key_id` names; absent when none is configured. */
+  readonly defaultKeyId?: string
+  /** What is wrong but does not stand in the way; public. */
+  readonly warnings: readonly string[]
+}
+
+export interface ProveOptions {
+  readonly store: OpenStore
+  /** Where the store is, for messages. */
+  readonly place: string
+  /** `default_key_id` of the configuration. */
+  readonly defaultKey: string | undefined
+  /** The id `defaultKey` named when it was resolved before: moving an alias later does not move the default. */
+  readonly resolvedDefaultKeyId: string | undefined
+  /** Whether an absent default key may be created: only in a store that never had a key. */
+  readonly mayCreateDefaultKey: boolean
+  /** Whether a default key that exists but may not wrap fails the proof: yes for a change, no for starting again. */
+  readonly requireUsableDefaultKey: boolean
+  /** Whether this server has used the store before. */
+  readonly known: boolean
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** Formats §7: up to this many stored canaries are opened, all of them if there are no more. */
+const STORED_CANARIES = 256
+
+/**
+ * Proves that a backend does what it must before it serves (formats §7). The first step that fails ends it, and is
+ * named in the error: `RealmConflict` when a known store no longer opens what it wrapped, `DefaultKeyMissing`,
+ * `ProofFailed`, or the backend's own reason.
+ */
+export async function proveStore(options: ProveOptions): Promise<Proof> {
+  const { store, clock } = options
+  const steps: ProofStep[] = []
+  const warnings: string[] = []
+
+  async function step<T>(name: ProofStep['step'], work: () => Promise<{ detail: string; value: T }>): Promise<T> {
+    const startedAt = clock.now()
+    try {
+      const { detail, value } = await work()
+      steps.push({ step: name, detail, milliseconds: clock.now() - startedAt })
+      return value
+    } catch (error) {
+      if (!isKmsError(error) || error.code === 'ProofFailed') throw error
+      const { code, retryAfterSeconds } = error
+      throw new KmsError(code, `${name}: ${error.message}`, {
+        cause: error,
+        ...(retryAfterSeconds ? { retryAfterSeconds } : {}),
+      })
+    }
+  }
+
+  await step('health', async () => {
+    await store.call((backend) => backend.health())
+    return { detail: 'the store answers', value: undefined }
+  })
+
+  const defaultKey = await step('default key', () => findDefaultKey(options, warnings))
+
+  const canary = await step<Canary | undefined>('fresh canary', async () => {
+    const record = defaultKey !== undefined && mayWrap(defaultKey) ? defaultKey : await anyUsableKey(store)
+    if (record === undefined) return { detail: 'the store has no usable key yet', value: undefined }
+    const fresh = await store.call((backend) => makeCanary(backend, record, options.random))
+    if (!(await store.call((backend) => opensCanary(backend, fresh)))) {
+      throw kmsError('ProofFailed', {
+        step: 'fresh canary',
+        reason: 'what was wrapped did not unwrap to the same bytes',
+      })
+    }
+    return { detail: `wrapped and unwrapped under "${record.keyId}"`, value: fresh }
+  })
+
+  if (canary !== undefined) {
+    await step('negative canary', async () => {
+      if (!(await store.call((backend) => refusesForeignAad(backend, canary)))) {
+        throw kmsError('ProofFailed', {
+          step: 'negative canary',
+          reason: 'it opened a ciphertext under another encryption context, so contexts would protect nothing',
+        })
+      }
+      return { detail: 'another context was refused', value: undefined }
+    })
+  }
+
+  if (options.known) await step('stored canaries', () => openStoredCanaries(options, defaultKey?.keyId, warnings))
+
+  return { steps, warnings, ...(defaultKey === undefined ? {} : { defaultKeyId: defaultKey.keyId }) }
+}
+
+async function findDefaultKey(
+  options: ProveOptions,
+  warnings: string[],
+): Promise<{ detail: string; value: KeyRecord | undefined }> {
+  const { store, defaultKey, resolvedDefaultKeyId, mayCreateDefaultKey, requireUsableDefaultKey } = options
+  if (defaultKey === undefined) return { detail: 'none is configured', value: undefined }
+  let record: KeyRecord
+  try {
+    record = await store.describe(resolvedDefaultKeyId ?? defaultKey, false)
+  } catch (error) {
+    if (!isKmsError(error, 'KeyNotFound')) throw error
+    if (!(mayCreateDefaultKey && (await isVirgin(store)))) throw kmsError('DefaultKeyMissing', { key: defaultKey })
+    record = await store.call((backend) =>
+      backend.create({ keyId: defaultKey, aliases: [], description: 'Default key', tags: new Map() }),
+    )
+    await store.remember(record)
+    return { detail: `"${record.keyId}" was created`, value: record }
+  }
+  if (!mayWrap(record)) {
+    const reason = `the default key "${record.keyId}" is ${record.problem ?? record.state}`
+    if (requireUsableDefaultKey) throw kmsError('ProofFailed', { step: 'default key', reason })
+    warnings.push(`${reason}: requests that name no key will fail`)
+  }
+  return { detail: `"${record.keyId}" is ${record.state}`, value: record }
+}
+
+/** Whether no key was ever made here, as far as the store and this server's memory tell. */
+async function isVirgin(store: OpenStore): Promise<boolean> {
+  if (!store.canaries.isEmpty) return false
+  const page = await store.call((backend) => backend.list({ limit: 1 }))
+  return page.keys.length === 0 && page.unreadable.length === 0
+}
+
+async function anyUsableKey(store: OpenStore): Promise<KeyRecord | undefined> {
+  const page = await store.call((backend) => backend.list({ limit: 100 }))
+  return page.keys.map((record) => store.judge(record)).find(mayWrap)
+}
+
+function mayWrap(record: KeyRecord): boolean {
+  return record.state === 'Enabled'
+}
+
+async function openStoredCanaries(options: ProveOptions, defaultKeyId: string | undefined, warnings: string[]) {
+  const { store, place } = options
+  const canaries = await store.canaries.sample(STORED_CANARIES, defaultKeyId)
+  let opened = 0
+  let unreadable = 0
+  for (const canary of canaries) {
+    const reason = await store.call((backend) => whyClosed(canary, backend))
+    if (reason === undefined) opened++
+    else if (reason === 'unreadable') unreadable++
+    else throw kmsError('RealmConflict', { place, realm: store.realm, reason })
+  }
+  if (opened === 0 && unreadable > 0) {
+    throw kmsError('RealmConflict', { place, realm: store.realm, reason: 'none of its known keys can be read' })
+  }
+  if (unreadable > 0) warnings.push(`${unreadable} of ${canaries.length} known key versions cannot be read`)
+  return { detail: `${opened} of ${canaries.length} opened`, value: undefined }
+}
+
+/** Why a stored canary does not open; one damaged key (`unreadable`) says nothing about the others. */
+async function whyClosed(canary: Canary, backend: OpenStore['backend']): Promise<string | undefined> {
+  const name = `key "${canary.keyId}" version ${canary.version}`
+  try {
+    return (await opensCanary(backend, canary)) ? undefined : `${name} opens to other bytes than were wrapped`
+  } catch (error) {
+    if (isKmsError(error, 'KeyUnavailable')) return 'unreadable'
+    if (isKmsError(error, 'KeyNotFound')) return `${name} is gone`
+    if (isKmsError(error, 'InvalidCiphertext', 'KeyMaterialReplaced')) return `${name} no longer opens what it wrapped`
+    throw error
+  }
+}

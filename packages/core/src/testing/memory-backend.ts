@@ -1,0 +1,252 @@
+import { Buffer } from 'node:buffer'
+import { openXChaCha, sealXChaCha } from '../bytes/aead.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { XCHACHA20_POLY1305 } from '../envelope/envelope.ts'
+import { kmsError } from '../errors/kms-error.ts'
+import type { Capabilities, KeyBackend, KeyRecord } from '../keys/key-backend.ts'
+import { type Random, systemRandom } from '../random.ts'
+import { createFaults, type Faults } from './faults.ts'
+import { createMemoryStore, type MemoryStore, type MemoryVerb, type MemoryVersion } from './memory-store.ts'
+
+export interface MemoryBackendOptions {
+  /** The store to open; a new one, with a new realm, unless given. */
+  readonly store?: MemoryStore
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Whether a destroyed id is refused for ever (`KeyIdRetired`), as Vault does; false continues its versions. */
+  readonly retiresIds?: boolean
+}
+
+/**
+ * The reference {@link KeyBackend}: everything the port promises, in memory, with real wraps. It is a fake in one
+ * respect only: its {@link Faults} let a test make any verb fail or hang.
+ */
+export interface MemoryBackend extends KeyBackend, Faults<MemoryVerb> {
+  readonly store: MemoryStore
+  readonly closed: boolean
+}
+
+const CAPABILITIES: Capabilities = {
+  encrypt: true,
+  decrypt: true,
+  generate_data_key: true,
+  rotate: true,
+  enable_disable: true,
+  schedule_deletion: true,
+  versioning: true,
+  physical_delete: true,
+  update_key_metadata: true,
+  rewrap: true,
+  import: false,
+  backup: false,
+}
+
+type LiveKey = { readonly record: KeyRecord; readonly versions: ReadonlyMap<number, MemoryVersion> }
+
+/** Opens the in-memory reference backend. */
+export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryBackend {
+  const { store = createMemoryStore(), clock = systemClock, random = systemRandom, retiresIds = false } = options
+  store.realm ??= random(16).toString('hex')
+  const realm = store.realm
+  const faults = createFaults<MemoryVerb>()
+  let closed = false
+
+  async function enter(verb: MemoryVerb): Promise<void> {
+    refuseClosed()
+    await faults.pass(verb)
+    await store.faults.pass(verb)
+    refuseClosed()
+  }
+
+  function refuseClosed(): void {
+    if (closed) throw kmsError('BackendUnavailable', { store: realm, reason: 'it was closed' })
+  }
+
+  function liveKey(keyId: string): LiveKey {
+    const key = store.keys.get(keyId)
+    if (key === undefined || !('record' in key)) throw kmsError('KeyNotFound', { key: keyId })
+    if (store.unreadable.has(keyId)) throw kmsError('KeyUnavailable', { key: keyId, reason: 'its record is damaged' })
+    return key
+  }
+
+  function unchangedKey(keyId: string, etag: string): LiveKey {
+    const key = liveKey(keyId)
+    if (key.record.etag !== etag) throw kmsError('PreconditionFailed', { actual: key.record.etag, expected: etag })
+    return key
+  }
+
+  /** One namespace: a name is taken by a key or by an alias, whichever came first. */
+  function claim(name: string, claimed: ReadonlySet<string>): void {
+    const key = store.keys.get(name)
+    if ((key !== undefined && 'record' in key) || store.aliases.has(name) || claimed.has(name)) {
+      throw kmsError('KeyAlreadyExists', { key: name })
+    }
+  }
+
+  function claimAliases(names: readonly string[], claimed: Set<string>): void {
+    for (const name of names) {
+      claim(name, claimed)
+      if (store.keys.has(name)) throw kmsError('KeyIdRetired', { key: name })
+      claimed.add(name)
+    }
+  }
+
+  function newVersion(): MemoryVersion {
+    return { material: random(32), materialId: random(16).toString('hex') }
+  }
+
+  function save(record: Omit<KeyRecord, 'etag'>, versions: ReadonlyMap<number, MemoryVersion>): KeyRecord {
+    const saved: KeyRecord = { ...record, etag: random(8).toString('hex') }
+    store.keys.set(saved.keyId, { record: saved, versions })
+    return saved
+  }
+
+  return {
+    fail: faults.fail,
+    hang: faults.hang,
+    recover: faults.recover,
+    calls: faults.calls,
+    store,
+    get closed() {
+      return closed
+    },
+    realm,
+    algorithm: XCHACHA20_POLY1305,
+    capabilities: CAPABILITIES,
+
+    async create({ keyId, aliases, description, tags }) {
+      await enter('create')
+      const claimed = new Set<string>()
+      claim(keyId, claimed)
+      const earlier = store.keys.get(keyId)
+      if (earlier !== undefined && retiresIds) throw kmsError('KeyIdRetired', { key: keyId })
+      claimAliases(aliases, claimed.add(keyId))
+      const version = earlier !== undefined && 'destroyedVersion' in earlier ? earlier.destroyedVersion + 1 : 1
+      const made = newVersion()
+      for (const alias of aliases) store.aliases.set(alias, keyId)
+      return save(
+        {
+          keyId,
+          aliases: [...aliases],
+          description,
+          tags: new Map(tags),
+          state: 'Enabled',
+          createdAt: clock.now(),
+          currentVersion: version,
+          oldestVersion: version,
+          materialId: made.materialId,
+          origin: 'KMS',
+        },
+        new Map([[version, made]]),
+      )
+    },
+
+    async describe(name) {
+      await enter('describe')
+      const key = store.keys.get(name)
+      const keyId = key !== undefined && 'record' in key ? name : store.aliases.get(name)
+      if (keyId === undefined) throw kmsError('KeyNotFound', { key: name })
+      return liveKey(keyId).record
+    },
+
+    async list({ limit, after = '' }) {
+      await enter('list')
+      const ids: string[] = []
+      for (const [id, key] of store.keys) if ('record' in key && byBytes(id, after) > 0) ids.push(id)
+      ids.sort(byBytes)
+      const page = ids.slice(0, limit)
+      const last = page.at(-1)
+      return {
+        keys: page.filter((id) => !store.unreadable.has(id)).map((id) => liveKey(id).record),
+        unreadable: page.filter((id) => store.unreadable.has(id)),
+        ...(ids.length > limit && last !== undefined ? { next: last } : {}),
+      }
+    },
+
+    async update(keyId, patch, etag) {
+      await enter('update')
+      const { record, versions } = unchangedKey(keyId, etag)
+      const aliases = patch.aliases ?? record.aliases
+      claimAliases(
+        aliases.filter((alias) => !record.aliases.includes(alias)),
+        new Set(),
+      )
+      for (const alias of record.aliases) store.aliases.delete(alias)
+      for (const alias of aliases) store.aliases.set(alias, keyId)
+      const { deletionAt, stateBeforeDeletion, rotationPeriodDays, ...rest } = record
+      return save(
+        {
+          ...rest,
+          aliases: [...aliases],
+          description: patch.description ?? record.description,
+          tags: patch.tags === undefined ? record.tags : new Map(patch.tags),
+          state: patch.state ?? record.state,
+          ...optional('deletionAt', patch.deletionAt, deletionAt),
+          ...optional('stateBeforeDeletion', patch.stateBeforeDeletion, stateBeforeDeletion),
+          ...optional('rotationPeriodDays', patch.rotationPeriodDays, rotationPeriodDays),
+        },
+        versions,
+      )
+    },
+
+    async rotate(keyId, etag) {
+      await enter('rotate')
+      const { record, versions } = unchangedKey(keyId, etag)
+      const version = record.currentVersion + 1
+      const made = newVersion()
+      return save(
+        { ...record, currentVersion: version, materialId: made.materialId, rotatedAt: clock.now() },
+        new Map(versions).set(version, made),
+      )
+    },
+
+    async destroy(keyId, etag) {
+      await enter('destroy')
+      const { record, versions } = unchangedKey(keyId, etag)
+      for (const { material } of versions.values()) material.fill(0)
+      for (const alias of record.aliases) store.aliases.delete(alias)
+      store.keys.set(keyId, { destroyedVersion: record.currentVersion })
+    },
+
+    async wrap({ keyId, version, plaintext, aad }) {
+      await enter('wrap')
+      const { record, versions } = liveKey(keyId)
+      const held = versions.get(version)
+      if (held === undefined || version !== record.currentVersion) {
+        throw kmsError('KeyVersionNotCurrent', { key: keyId })
+      }
+      return sealXChaCha(held.material, plaintext, aad, random)
+    },
+
+    async unwrap({ keyId, version, algorithm, materialId, wrapped, aad }) {
+      await enter('unwrap')
+      const held = liveKey(keyId).versions.get(version)
+      const plaintext =
+        held === undefined || algorithm !== XCHACHA20_POLY1305 ? undefined : openXChaCha(held.material, wrapped, aad)
+      if (plaintext !== undefined) return plaintext
+      if (held?.materialId !== materialId) throw kmsError('KeyMaterialReplaced', { key: keyId, version })
+      throw kmsError('InvalidCiphertext')
+    },
+
+    async health() {
+      await enter('health')
+      if (store.realm !== realm) {
+        throw kmsError('RealmConflict', { place: 'memory', realm, reason: 'another store took its place' })
+      }
+    },
+
+    async close() {
+      closed = true
+    },
+  }
+}
+
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** A patched member: absent stays, `null` clears. */
+function optional<K extends string, V>(name: K, patched: V | null | undefined, stored: V | undefined) {
+  const value = patched === undefined ? stored : patched
+  return (value === undefined || value === null ? {} : { [name]: value }) as { readonly [P in K]?: V }
+}

@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import type { BackendDriver, ConfigDocument } from '../config/driver.ts'
+import { Secret } from '../config/secret.ts'
+import { secretField } from '../config/secret-field.ts'
+import { kmsError } from '../errors/kms-error.ts'
+import { createMemoryBackend, type MemoryBackend } from './memory-backend.ts'
+import { createMemoryStore, type MemoryStores } from './memory-store.ts'
+
+export interface MemoryDriverOptions {
+  /** Places that drivers share; new ones unless given. */
+  readonly stores?: MemoryStores
+  /** As in `createMemoryBackend`. */
+  readonly retiresIds?: boolean
+}
+
+/** The driver of the in-memory backend, with what a test wants to look at. */
+export interface MemoryDriver extends BackendDriver {
+  readonly stores: MemoryStores
+  /** Every backend this driver opened, oldest first, with the configuration it was opened with. */
+  readonly opened: readonly { readonly config: ConfigDocument; readonly backend: MemoryBackend }[]
+}
+
+/**
+ * A driver that has one of everything the port knows, over in-memory stores that keep their realm across opens:
+ * - `name` (also `store_name`): the place, required; it is the identity;
+ * - `endpoint`: `memory://…`, what stored secrets are bound to;
+ * - `token`: a secret, exclusive with `token_file`, which needs an `endpoint`;
+ * - `auth`: `{"password":{"user","secret"}}` or `{"certificate":{"subject"}}` (`Password`, `Certificate` accepted).
+ */
+export function memoryDriver({ stores = new Map(), retiresIds = false }: MemoryDriverOptions = {}): MemoryDriver {
+  const opened: { config: ConfigDocument; backend: MemoryBackend }[] = []
+  return {
+    stores,
+    opened,
+    type: 'memory',
+    aliases: ['Memory'],
+    fieldAliases: new Map([['store_name', 'name']]),
+    shape: {
+      name: z.string().min(1),
+      endpoint: z
+        .string()
+        .regex(/^memory:\/\/[a-z0-9.:-]+$/, 'must be memory://<host>')
+        .optional(),
+      token: secretField().optional(),
+      token_file: z.string().min(1).optional(),
+      auth: z
+        .union([
+          z.strictObject({ password: z.strictObject({ user: z.string(), secret: secretField() }) }),
+          z.strictObject({ certificate: z.strictObject({ subject: z.string() }) }),
+        ])
+        .optional(),
+    },
+    check(config) {
+      if (config['token_file'] === undefined || config['endpoint'] !== undefined) return undefined
+      return { path: 'token_file', reason: 'needs an endpoint' }
+    },
+    canonicalise(field, value) {
+      if (field !== 'auth' || typeof value !== 'object' || value === null || Array.isArray(value)) return value
+      return Object.fromEntries(
+        Object.entries(value).map(([variant, inner]) => [variants.get(variant) ?? variant, inner]),
+      )
+    },
+    secrets: [['token'], ['auth', 'password', 'secret']],
+    exclusive: [['token', 'token_file']],
+    variants: ['auth'],
+    identity: ({ name }) => (typeof name === 'string' && name !== '' ? name : undefined),
+    secretBinding: ({ endpoint }) => (typeof endpoint === 'string' ? endpoint : ''),
+    summary: (config) => ({
+      backend_type: 'memory',
+      name: config['name'] as string,
+      endpoint: (config['endpoint'] as string | undefined) ?? null,
+      has_token: config['token'] !== undefined,
+    }),
+
+    async open(config, options) {
+      const place = config['name'] as string
+      const store = stores.get(place) ?? createMemoryStore()
+      await store.faults.pass('open')
+      options.signal.throwIfAborted()
+      const token = config['token']
+      if (store.requiredToken !== undefined && !(token instanceof Secret && token.reveal() === store.requiredToken)) {
+        throw kmsError('BackendUnavailable', { store: place, reason: 'the token was refused' })
+      }
+      const { expectedRealm } = options
+      if (expectedRealm !== undefined && store.realm === undefined && !store.foreign) {
+        throw kmsError('RealmMissing', { realm: expectedRealm, place })
+      }
+      if (expectedRealm !== undefined && store.realm !== expectedRealm) {
+        throw kmsError('RealmConflict', { realm: expectedRealm, place, reason: 'another store is there' })
+      }
+      const initialised = store.realm === undefined
+      if (initialised && store.foreign) throw kmsError('StoreNotOurs', { path: place, reason: 'it holds other things' })
+      if (initialised && !options.mayInitialise) {
+        throw kmsError('StoreUnwritable', { path: place, reason: 'it is empty, and this call makes no key stores' })
+      }
+      const backend = createMemoryBackend({ store, clock: options.clock, random: options.random, retiresIds })
+      stores.set(place, store)
+      opened.push({ config, backend })
+      return { backend, initialised, notes: [] }
+    },
+  }
+}
+
+const variants: ReadonlyMap<string, string> = new Map([
+  ['Password', 'password'],
+  ['Certificate', 'certificate'],
+])

@@ -82,7 +82,7 @@ export function memoryDriver({ stores = new Map(), retiresIds = false }: MemoryD
         throw kmsError('BackendUnavailable', { store: place, reason: 'the token was refused' })
       }
       const { expectedRealm } = options
-      if (expectedRealm !== undefined && store.realm === undefined && !store.foreign) {
+      if (expectedRealm !== undefined && store.realm === undefined) {
         throw kmsError('RealmMissing', { realm: expectedRealm, place })
       }
       if (expectedRealm !== undefined && store.realm !== expectedRealm) {

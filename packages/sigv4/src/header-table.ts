@@ -1,0 +1,80 @@
+import { SigV4Error } from './sigv4-error.ts'
+
+/** The headers of a request by lower-case name. */
+export interface HeaderTable {
+  /** Values with surrounding blanks removed; those of repeated headers joined by `,` in the order sent. */
+  readonly values: ReadonlyMap<string, string>
+  /** Names that were sent more than once. */
+  readonly repeated: ReadonlySet<string>
+}
+
+const nothingRepeated: ReadonlySet<string> = new Set()
+const surroundingBlanks = /^[ \t]+|[ \t]+$/g
+// Latin-1 without line breaks (RFC 9110 §5.5): anything else could make two requests hash alike.
+const notAFieldValue = /[\0\r\n\u0100-\uffff]/
+const innerBlanks = /[ \t]+/g
+
+/** Reads a flat list of name, value, name, value…, such as Node's `rawHeaders`. Throws `TypeError` for an odd length. */
+export function readHeaders(rawHeaders: readonly string[]): HeaderTable {
+  if (rawHeaders.length % 2 !== 0) throw new TypeError('rawHeaders must list a value after every name.')
+  const values = new Map<string, string>()
+  let repeated: Set<string> | undefined
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] as string).toLowerCase()
+    const value = trimBlanks(rawHeaders[index + 1] as string)
+    if (notAFieldValue.test(value)) {
+      throw new SigV4Error('InvalidArgument', 'A header value has a character that HTTP does not allow.')
+    }
+    const before = values.get(name)
+    if (before === undefined) {
+      values.set(name, value)
+    } else {
+      values.set(name, `${before},${value}`)
+      repeated ??= new Set()
+      repeated.add(name)
+    }
+  }
+  return { values, repeated: repeated ?? nothingRepeated }
+}
+
+/** Refuses a header that may be sent once only. */
+export function singleHeader(headers: HeaderTable, name: string): string | undefined {
+  if (headers.repeated.has(name)) throw new SigV4Error('InvalidArgument', `Send the header "${name}" only once.`)
+  return headers.values.get(name)
+}
+
+/**
+ * The canonical headers: `name:value` lines in the order `signedHeaders` lists them, which for conforming clients is
+ * sorted order; curl has an order of its own. Every name must be in the table.
+ */
+export function canonicalHeaders(headers: HeaderTable, signedHeaders: readonly string[], collapse: boolean): string {
+  let lines = ''
+  for (const name of signedHeaders) {
+    const value = headers.values.get(name) ?? ''
+    lines += `${name}:${collapse ? collapseBlanks(value) : value}\n`
+  }
+  return lines
+}
+
+/** Whether {@link canonicalHeaders} depends on `collapse`: curl and awscurl leave inner runs of blanks as they are. */
+export function hasInnerBlankRuns(headers: HeaderTable, signedHeaders: readonly string[]): boolean {
+  return signedHeaders.some((name) => {
+    const value = headers.values.get(name) ?? ''
+    return collapseBlanks(value) !== value
+  })
+}
+
+function trimBlanks(value: string): string {
+  if (value === '') return value
+  return isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))
+    ? value.replace(surroundingBlanks, '')
+    : value
+}
+
+function collapseBlanks(value: string): string {
+  return value.includes('  ') || value.includes('\t') ? value.replace(innerBlanks, ' ') : value
+}
+
+function isBlank(unit: number): boolean {
+  return unit === 0x20 || unit === 0x09
+}

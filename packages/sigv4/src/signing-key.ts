@@ -1,0 +1,56 @@
+import { createHmac, createSecretKey, hash, type KeyObject, randomBytes } from 'node:crypto'
+import { type CredentialScope, formatScope } from './credential-scope.ts'
+
+/** IAM User Guide, "Create a signed AWS API request", step 4: derive a signing key. */
+export function deriveSigningKey(secretAccessKey: string, scope: CredentialScope): KeyObject {
+  const root = Buffer.from(`AWS4${secretAccessKey}`)
+  const day = hmac(root, scope.day)
+  const region = hmac(day, scope.region)
+  const service = hmac(region, scope.service)
+  const signing = hmac(service, 'aws4_request')
+  const key = createSecretKey(signing)
+  for (const buffer of [root, day, region, service, signing]) buffer.fill(0)
+  return key
+}
+
+/** Step 5: the signature, 32 bytes. */
+export function computeSignature(signingKey: KeyObject, stringToSign: string): Buffer {
+  return hmac(signingKey, stringToSign)
+}
+
+/** Derived keys of credentials that have proved themselves, the least recently used dropped first. */
+export interface SigningKeyCache {
+  /** The key for exactly this secret; never one derived from a secret the access key had before. */
+  readonly get: (accessKeyId: string, secretAccessKey: string, scope: CredentialScope) => KeyObject | undefined
+  readonly set: (accessKeyId: string, secretAccessKey: string, scope: CredentialScope, key: KeyObject) => void
+}
+
+/** `maxEntries` 0 caches nothing. */
+export function createSigningKeyCache(maxEntries: number): SigningKeyCache {
+  const entries = new Map<string, { readonly secretTag: string; readonly key: KeyObject }>()
+  // Secrets are recognised by a salted hash, so the cache keeps none alive.
+  const salt = randomBytes(32).toString('hex')
+  const tag = (secret: string): string => hash('sha256', `${salt}${secret}`, 'base64')
+  const name = (accessKeyId: string, scope: CredentialScope): string => `${formatScope(scope)}/${accessKeyId}`
+  return {
+    get: (accessKeyId, secretAccessKey, scope) => {
+      const entryName = name(accessKeyId, scope)
+      const secretTag = tag(secretAccessKey)
+      const entry = entries.get(entryName)
+      if (entry === undefined || entry.secretTag !== secretTag) return undefined
+      entries.delete(entryName)
+      entries.set(entryName, entry)
+      return entry.key
+    },
+    set: (accessKeyId, secretAccessKey, scope, key) => {
+      const entryName = name(accessKeyId, scope)
+      entries.delete(entryName)
+      entries.set(entryName, { secretTag: tag(secretAccessKey), key })
+      if (entries.size > maxEntries) entries.delete(entries.keys().next().value as string)
+    },
+  }
+}
+
+function hmac(key: KeyObject | Buffer, data: string): Buffer {
+  return createHmac('sha256', key).update(data).digest()
+}

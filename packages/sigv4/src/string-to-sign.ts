@@ -1,0 +1,30 @@
+import { hash } from 'node:crypto'
+import { type CredentialScope, formatScope } from './credential-scope.ts'
+
+export const ALGORITHM = 'AWS4-HMAC-SHA256'
+
+/** The parts of a canonical request, each in canonical form. */
+export interface CanonicalRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  /** `name:value` lines, each ended by a line feed. */
+  readonly headers: string
+  /** As listed, joined by `;`. */
+  readonly signedHeaders: string
+  readonly payloadHash: string
+}
+
+/** IAM User Guide, "Create a signed AWS API request", step 1. */
+export function formatCanonicalRequest(request: CanonicalRequest): string {
+  return `${request.method}\n${request.path}\n${request.query}\n${request.headers}\n${request.signedHeaders}\n${request.payloadHash}`
+}
+
+/**
+ * Steps 2 and 3. Characters are hashed as Latin-1: that is how Node hands over header bytes, so the hash covers the bytes
+ * that were sent, in whichever charset.
+ */
+export function formatStringToSign(canonicalRequest: string, timestamp: string, scope: CredentialScope): string {
+  const digest = hash('sha256', Buffer.from(canonicalRequest, 'latin1'), 'hex')
+  return `${ALGORITHM}\n${timestamp}\n${formatScope(scope)}\n${digest}`
+}

@@ -18,7 +18,9 @@ describe('sealXChaCha and openXChaCha', () => {
   })
 
   it('never seal twice to the same bytes', () => {
-    const sealed = Array.from({ length: 100 }, () => sealXChaCha(key, Buffer.of(1), Buffer.of(), randomBytes).toString('hex'))
+    const sealed = Array.from({ length: 100 }, () =>
+      sealXChaCha(key, Buffer.of(1), Buffer.of(), randomBytes).toString('hex'),
+    )
     expect(new Set(sealed).size).toBe(100)
   })
 

@@ -67,13 +67,32 @@ export function createFileCanaryStore(options: FileCanaryStoreOptions): CanarySt
   }
 }
 
-async function openSet(realm: Realm, { directory, random, onDamaged }: FileCanaryStoreOptions): Promise<OpenSet> {
+async function openSet(realm: Realm, options: FileCanaryStoreOptions): Promise<OpenSet> {
+  const { directory } = options
   const path = join(directory, `${realm}.log`)
   let file: FileHandle
-  let content: Buffer
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     file = await open(path, 'a+', 0o600)
+  } catch (error) {
+    throw storageFailed(path, error)
+  }
+  try {
+    return await readSet(realm, file, path, options)
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+async function readSet(
+  realm: Realm,
+  file: FileHandle,
+  path: string,
+  { directory, random, onDamaged }: FileCanaryStoreOptions,
+): Promise<OpenSet> {
+  let content: Buffer
+  try {
     content = await file.readFile()
     const complete = content.lastIndexOf(NEWLINE) + 1
     if (complete < content.length) {

@@ -51,7 +51,8 @@ function reveal(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, reveal(member)]))
 }
 
-const bad = (code: string, message: RegExp) => expect.objectContaining({ code, message: expect.stringMatching(message) })
+const bad = (code: string, message: RegExp) =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) })
 
 describe('a first document', () => {
   it('gets the defaults of the contract', () => {
@@ -76,7 +77,11 @@ describe('a first document', () => {
   })
 
   it('takes other spellings of fields and variants', () => {
-    const { config } = merge({ backend_type: 'memory', store_name: 'a', auth: { Password: { user: 'u', secret: 's' } } })
+    const { config } = merge({
+      backend_type: 'memory',
+      store_name: 'a',
+      auth: { Password: { user: 'u', secret: 's' } },
+    })
     expect(reveal(config)).toMatchObject({ name: 'a', auth: { password: { user: 'u', secret: 's' } } })
   })
 
@@ -95,7 +100,11 @@ describe('what is refused, and changes nothing', () => {
     ['no backend_type', { name: 'a' }, /^backend_type: is required: memory or other/],
     ['an unknown backend', { ...base, backend_type: 'vualt' }, /^backend_type: must be/],
     ['a backend_type of another type', { ...base, backend_type: 7 }, /^backend_type: /],
-    ['an unknown field, with the nearest one', { ...base, cache_ttl_second: 1 }, /^cache_ttl_second: .*"cache_ttl_seconds"/],
+    [
+      'an unknown field, with the nearest one',
+      { ...base, cache_ttl_second: 1 },
+      /^cache_ttl_second: .*"cache_ttl_seconds"/,
+    ],
     ['an unknown field that resembles nothing', { ...base, zzzzzzzzzz: 1 }, /^zzzzzzzzzz: is not a known field$/],
     ['a field of the prototype', JSON.parse('{"backend_type":"memory","name":"a","__proto__":{}}'), /^__proto__: /],
     ['a field of another backend', { ...base, colour: 'red' }, /^colour: is not a field of the memory backend/],
@@ -114,9 +123,21 @@ describe('what is refused, and changes nothing', () => {
     ['cache_ttl_seconds 86401', { ...base, cache_ttl_seconds: 86_401 }, /^cache_ttl_seconds: /],
     ['a default key that is no name', { ...base, default_key_id: '../a' }, /^default_key_id: /],
     ['a blank secret with none stored', { ...base, token: '' }, /^token: is blank and no secret is stored/],
-    ['a redacted secret with none stored', { ...base, auth: { password: { user: 'u', secret: '***' } } }, /^auth\.password\.secret: /],
-    ['two of an exclusive group', { ...base, endpoint: 'memory://x', token: 't', token_file: '/t' }, /^token_file: excludes token/],
-    ['an unknown field inside', { ...base, auth: { certificate: { subject: 'x', more: 1 } } }, /^auth\.certificate\.more: is not a known/],
+    [
+      'a redacted secret with none stored',
+      { ...base, auth: { password: { user: 'u', secret: '***' } } },
+      /^auth\.password\.secret: /,
+    ],
+    [
+      'two of an exclusive group',
+      { ...base, endpoint: 'memory://x', token: 't', token_file: '/t' },
+      /^token_file: excludes token/,
+    ],
+    [
+      'an unknown field inside',
+      { ...base, auth: { certificate: { subject: 'x', more: 1 } } },
+      /^auth\.certificate\.more: is not a known/,
+    ],
     ['a wrong type inside', { ...base, auth: { certificate: { subject: 1 } } }, /^auth\.certificate\.subject: /],
     ['what the driver checks', { ...base, token_file: '/t' }, /^token_file: needs an endpoint/],
   ])('%s', (_, payload, message) => {
@@ -124,7 +145,9 @@ describe('what is refused, and changes nothing', () => {
   })
 
   it('never quotes a value, which may be a secret', () => {
-    expect(() => merge({ ...base, token: ['s3cret'] })).toThrow(expect.objectContaining({ message: expect.not.stringContaining('s3cret') }))
+    expect(() => merge({ ...base, token: ['s3cret'] })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('s3cret') }),
+    )
     expect(() => merge({ ...base, timeout_seconds: 's3cret' })).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('s3cret') }),
     )
@@ -167,15 +190,20 @@ describe('rule 1: variants and secrets', () => {
     expect(reveal(config['auth'])).toEqual({ certificate: { subject: 'x' } })
   })
 
-  it.each([{ user: 'v' }, { user: 'v', secret: '' }, { user: 'v', secret: '***' }])('keeps the stored secret for %j', (password) => {
-    const merged = merge({ auth: { password } }, stored)
-    expect(reveal(merged.config['auth'])).toEqual({ password: { user: 'v', secret: 's' } })
-    expect(merged.suppliesSecret).toBe(false)
-  })
+  it.each([{ user: 'v' }, { user: 'v', secret: '' }, { user: 'v', secret: '***' }])(
+    'keeps the stored secret for %j',
+    (password) => {
+      const merged = merge({ auth: { password } }, stored)
+      expect(reveal(merged.config['auth'])).toEqual({ password: { user: 'v', secret: 's' } })
+      expect(merged.suppliesSecret).toBe(false)
+    },
+  )
 
   it('takes a new secret and says so, even when it is the stored one', () => {
     expect(merge({ auth: { password: { secret: 's' } } }, stored).suppliesSecret).toBe(true)
-    expect(reveal(merge({ auth: { password: { secret: 'n' } } }, stored).config['auth'])).toEqual({ password: { user: 'u', secret: 'n' } })
+    expect(reveal(merge({ auth: { password: { secret: 'n' } } }, stored).config['auth'])).toEqual({
+      password: { user: 'u', secret: 'n' },
+    })
   })
 })
 
@@ -198,7 +226,9 @@ describe('rule 3: another backend or another place', () => {
   })
 
   it('demands the fields of the new backend although the old one has some of the same name', () => {
-    expect(() => merge({ backend_type: 'other', colour: 'red' }, first)).toThrow(bad('ValidationError', /^name: is required/))
+    expect(() => merge({ backend_type: 'other', colour: 'red' }, first)).toThrow(
+      bad('ValidationError', /^name: is required/),
+    )
   })
 
   it('never sends a stored secret to another place', () => {
@@ -208,7 +238,9 @@ describe('rule 3: another backend or another place', () => {
   })
 
   it('takes fields and secrets from the store known at that place', () => {
-    const known = { 'memory:b': merge({ backend_type: 'memory', name: 'b', endpoint: 'memory://b', token: 'tok-b' }).config }
+    const known = {
+      'memory:b': merge({ backend_type: 'memory', name: 'b', endpoint: 'memory://b', token: 'tok-b' }).config,
+    }
     expect(reveal(merge({ name: 'b' }, first, { known }).config)).toMatchObject({
       name: 'b',
       endpoint: 'memory://b',
@@ -226,8 +258,12 @@ describe('rule 4: secrets stay with their connection', () => {
   })
 
   it('holds for the secrets of a known store too', () => {
-    const known = { 'memory:b': merge({ backend_type: 'memory', name: 'b', endpoint: 'memory://b', token: 'tok-b' }).config }
-    expect(() => merge({ name: 'b', endpoint: 'memory://elsewhere' }, first, { known })).toThrow(bad('SecretRequired', /^token: /))
+    const known = {
+      'memory:b': merge({ backend_type: 'memory', name: 'b', endpoint: 'memory://b', token: 'tok-b' }).config,
+    }
+    expect(() => merge({ name: 'b', endpoint: 'memory://elsewhere' }, first, { known })).toThrow(
+      bad('SecretRequired', /^token: /),
+    )
   })
 })
 
@@ -241,7 +277,9 @@ describe('replace (configure)', () => {
   it('needs the backend only on a first document, and keeps secrets it shows as ***', () => {
     const shown = JSON.parse(JSON.stringify(first)) as JsonObject
     expect(diffConfig(first, merge(shown, first, { mode: 'replace' }).config)).toEqual([])
-    expect(() => merge({ ...shown, endpoint: 'memory://two' }, first, { mode: 'replace' })).toThrow(bad('SecretRequired', /^token: /))
+    expect(() => merge({ ...shown, endpoint: 'memory://two' }, first, { mode: 'replace' })).toThrow(
+      bad('SecretRequired', /^token: /),
+    )
   })
 })
 

@@ -19,7 +19,10 @@ describe('canonicalContext', () => {
 
   it('is injective: different contexts have different bytes', () => {
     const context = fc
-      .dictionary(fc.string({ minLength: 1, unit: 'binary', maxLength: 6 }), fc.string({ unit: 'binary', maxLength: 6 }))
+      .dictionary(
+        fc.string({ minLength: 1, unit: 'binary', maxLength: 6 }),
+        fc.string({ unit: 'binary', maxLength: 6 }),
+      )
       .map((pairs) => new Map(Object.entries(pairs)))
     fc.assert(
       fc.property(context, context, (a, b) => {

@@ -77,7 +77,9 @@ describe('golden envelopes', () => {
 
 describe('decodeEnvelope', () => {
   it('gives back what was encoded', () => {
-    const keyId = fc.stringMatching(/^[A-Za-z0-9_]([A-Za-z0-9_-]{0,126}[A-Za-z0-9_])?$/).filter((id) => id.length <= 128)
+    const keyId = fc
+      .stringMatching(/^[A-Za-z0-9_]([A-Za-z0-9_-]{0,126}[A-Za-z0-9_])?$/)
+      .filter((id) => id.length <= 128)
     const hex16 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex'))
     fc.assert(
       fc.property(
@@ -86,7 +88,9 @@ describe('decodeEnvelope', () => {
           realm: hex16,
           materialId: hex16,
           version: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-          keyId: keyId.filter((id) => !['delete', 'enable', 'disable', 'rotate', 'tag', 'untag', 'alias', 'import'].includes(id)),
+          keyId: keyId.filter(
+            (id) => !['delete', 'enable', 'disable', 'rotate', 'tag', 'untag', 'alias', 'import'].includes(id),
+          ),
         }),
         fc.uint8Array({ minLength: 1, maxLength: 5000 }),
         (fields, wrapped) => {
@@ -132,7 +136,9 @@ describe('decodeEnvelope', () => {
 
   it('answers every truncation and every random input with one of the two', () => {
     for (let length = 0; length < good.length; length++) {
-      expect(() => decodeEnvelope(good.subarray(0, length))).toThrow(expect.objectContaining({ code: 'InvalidCiphertext' }))
+      expect(() => decodeEnvelope(good.subarray(0, length))).toThrow(
+        expect.objectContaining({ code: 'InvalidCiphertext' }),
+      )
     }
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {

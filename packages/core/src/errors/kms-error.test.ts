@@ -22,12 +22,6 @@ describe('the catalogue', () => {
       ]),
     )
   })
-
-  it.each(entries)('%s is complete', (_, { status, s3, template }) => {
-    expect(status).toBeGreaterThanOrEqual(400)
-    expect(s3).not.toBe('')
-    expect(template).not.toBe('')
-  })
 })
 
 describe('KmsError', () => {

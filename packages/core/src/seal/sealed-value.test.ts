@@ -20,7 +20,9 @@ interface Vectors {
   }[]
 }
 
-const vectors = JSON.parse(readFileSync(new URL('../../vectors/sealed-values.json', import.meta.url), 'utf8')) as Vectors
+const vectors = JSON.parse(
+  readFileSync(new URL('../../vectors/sealed-values.json', import.meta.url), 'utf8'),
+) as Vectors
 const golden = createServerKey(Buffer.from(vectors.server_key, 'hex'))
 const place: SealPlace = { purpose: 'config', document: 'state', pointer: '/config/master_key', binding: '/keys' }
 
@@ -32,13 +34,16 @@ describe('golden server key', () => {
     }
   })
 
-  it.each(vectors.values)('seals and opens to the byte: $name', ({ document, pointer, binding, plaintext, nonce, sealed }) => {
-    const at: SealPlace = { purpose: 'config', document, pointer, binding }
-    const opened = openSealed(sealed, at, { current: golden })
-    expect(opened.ok && opened.plaintext.toString()).toBe(plaintext)
-    const again = sealValue(Buffer.from(plaintext), at, { current: golden }, () => Buffer.from(nonce, 'hex'))
-    expect(again).toEqual(sealed)
-  })
+  it.each(vectors.values)(
+    'seals and opens to the byte: $name',
+    ({ document, pointer, binding, plaintext, nonce, sealed }) => {
+      const at: SealPlace = { purpose: 'config', document, pointer, binding }
+      const opened = openSealed(sealed, at, { current: golden })
+      expect(opened.ok && opened.plaintext.toString()).toBe(plaintext)
+      const again = sealValue(Buffer.from(plaintext), at, { current: golden }, () => Buffer.from(nonce, 'hex'))
+      expect(again).toEqual(sealed)
+    },
+  )
 })
 
 describe('a sealed value', () => {
@@ -52,7 +57,11 @@ describe('a sealed value', () => {
   })
 
   it('names the server key it needs when that is another one', () => {
-    expect(openSealed(sealed, place, { current: other })).toEqual({ ok: false, problem: 'server-key', keyId: current.id })
+    expect(openSealed(sealed, place, { current: other })).toEqual({
+      ok: false,
+      problem: 'server-key',
+      keyId: current.id,
+    })
   })
 
   it.each([
@@ -77,7 +86,8 @@ describe('a sealed value', () => {
 
   it('is told apart from objects of the user', () => {
     expect(isSealedValue(sealed)).toBe(true)
-    for (const value of [null, 'x', [], {}, { $sealed: 1 }, { $sealed: 'x', more: 1 }]) expect(isSealedValue(value)).toBe(false)
+    for (const value of [null, 'x', [], {}, { $sealed: 1 }, { $sealed: 'x', more: 1 }])
+      expect(isSealedValue(value)).toBe(false)
   })
 })
 

@@ -104,7 +104,7 @@ export async function createFileConfigStore(options: FileConfigStoreOptions): Pr
 
     async save(document, expectedRevision) {
       const before = await readText(current)
-      const stored = before === undefined ? 0 : ((await load())?.revision ?? 0)
+      const stored = (await load())?.revision ?? 0
       if (stored !== expectedRevision) {
         throw kmsError('PreconditionFailed', { actual: stored, expected: expectedRevision })
       }

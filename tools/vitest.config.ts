@@ -1,12 +1,19 @@
-import { defineConfig } from 'vitest/config'
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+const reporters: string[] = process.env['KMS_TEST_REPORT']
+  ? ['default', fileURLToPath(new URL('./test-report.mjs', import.meta.url))]
+  : ['default']
 
 /** Shared by every package: tests resolve siblings to their sources, so nothing needs a build. */
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   resolve: { conditions: ['@kms/source'] },
   ssr: { resolve: { conditions: ['@kms/source'], externalConditions: ['@kms/source'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 20_000,
-    reporters: process.env['KMS_TEST_REPORT'] ? ['default', ['json', { outputFile: process.env['KMS_TEST_REPORT'] }]] : ['default'],
+    reporters,
   },
 })
+
+export default config

@@ -49,6 +49,7 @@ function findDefect(text: string, maxDepth: number): string | undefined {
         i = end
         break
       }
+      default:
     }
   }
   return undefined

@@ -60,9 +60,9 @@ export function createFileCanaryStore(options: FileCanaryStoreOptions): CanarySt
       return set
     },
     async close() {
-      const open = [...sets.values()]
+      const opened = [...sets.values()]
       sets.clear()
-      for (const set of open) await (await set.catch(() => undefined))?.close()
+      for (const set of opened) await (await set.catch(() => undefined))?.close()
     },
   }
 }

@@ -30,7 +30,7 @@ describe('KmsError', () => {
     expect(error.message).toContain('"a"')
     expect(error.status).toBe(404)
     expect(JSON.stringify(error)).toBe(JSON.stringify({ code: 'KeyNotFound', message: error.message }))
-    expect(JSON.stringify({ ...error })).not.toContain('s3cret')
+    expect(JSON.stringify(Object.assign({}, error))).not.toContain('s3cret')
     expect((error.cause as Error).message).toBe('s3cret')
   })
 

@@ -130,6 +130,7 @@ describe('random call sequences', () => {
       case 'reconfigure':
         if (succeeds) Object.assign(model, { configured: true, running: true, broken: false })
         break
+      default:
     }
   }
 })

@@ -80,7 +80,7 @@ function comparable(document: StateDocument | undefined): unknown {
     JSON.stringify({
       ...document,
       stores: [...(document?.stores ?? [])],
-      token: (document?.config['token'] as Secret).reveal(),
+      token: (document?.config['token'] as Secret | undefined)?.reveal(),
     }),
   )
 }

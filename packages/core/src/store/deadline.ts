@@ -15,7 +15,7 @@ export function withDeadline<T>(work: Promise<T>, seconds: number, clock: Clock,
       },
       (error: unknown) => {
         cancel()
-        reject(error as Error)
+        reject(error instanceof Error ? error : kmsError('InternalError', undefined, { cause: error }))
       },
     )
   })

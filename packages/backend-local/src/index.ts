@@ -1,1 +1,2 @@
-export {}
+export { type LocalDriverOptions, localDriver } from './local-driver.ts'
+export type { LocalPolicy } from './policy.ts'

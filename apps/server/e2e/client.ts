@@ -1,0 +1,118 @@
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { signRequest } from '@kms/sigv4'
+
+export interface CallOptions {
+  readonly method?: string
+  readonly body?: unknown
+  /** Sent as it is, instead of `body`. */
+  readonly raw?: string | Uint8Array
+  /** What goes over the wire instead of what was signed. */
+  readonly sent?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  readonly service?: string
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+  /** `false`: without a signature. */
+  readonly signed?: boolean
+  /** Changes the headers after signing. */
+  readonly tamper?: (headers: Record<string, string>) => void
+  /** For TLS: the authority to trust. */
+  readonly ca?: string
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+  /** The body as JSON. */
+  json<T = Record<string, unknown>>(): T
+}
+
+export const ADMIN = { accessKeyId: 'admin', secretAccessKey: 'admin' } as const
+
+/** Signs and sends a request, on a connection of its own. */
+export function call(url: string, options: CallOptions = {}): Promise<Reply> {
+  const { body, raw = body === undefined ? undefined : JSON.stringify(body), signed = true } = options
+  const method = options.method ?? (raw === undefined ? 'GET' : 'POST')
+  const headers: Record<string, string> = signed
+    ? signRequest({
+        method,
+        url,
+        body: raw,
+        headers: options.headers,
+        credentials: options.credentials ?? ADMIN,
+        region: 'us-east-1',
+        service: options.service ?? 's3',
+        ...(options.now === undefined ? {} : { now: options.now }),
+      })
+    : { ...options.headers }
+  options.tamper?.(headers)
+  const request = url.startsWith('https:') ? requestHttps : requestHttp
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      url,
+      { method, headers, agent: false, ...(options.ca === undefined ? {} : { ca: options.ca }) },
+      (incoming) => {
+        const chunks: Buffer[] = []
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+        incoming.on('error', reject)
+        incoming.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8')
+          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: () => JSON.parse(text) })
+        })
+      },
+    )
+    outgoing.on('error', reject)
+    outgoing.end(options.sent ?? raw)
+  })
+}
+
+export interface DataKey {
+  readonly key_id: string
+  readonly plaintext_key: string
+  readonly ciphertext_blob: string
+}
+
+/** The calls of the admin API the suites make. */
+export interface Admin {
+  /** Prefix of the routes. */
+  readonly kms: string
+  post(path: string, body?: unknown): Promise<Reply>
+  get(path: string): Promise<Reply>
+  status(): Promise<Record<string, unknown>>
+  /** Configures a local key store and starts it. */
+  begin(keyDir: string, more?: Readonly<Record<string, unknown>>): Promise<void>
+  dataKey(body?: Readonly<Record<string, unknown>>): Promise<DataKey>
+  /** The plaintext of an envelope, in base64. */
+  decrypt(ciphertextBlob: string): Promise<string>
+}
+
+export function createAdmin(url: string, defaults: CallOptions = {}): Admin {
+  const kms = `${url}/rustfs/admin/v3/kms`
+  const get = (path: string): Promise<Reply> => call(`${kms}/${path}`, defaults)
+  const post = (path: string, body?: unknown): Promise<Reply> =>
+    call(`${kms}/${path}`, { ...defaults, method: 'POST', ...(body === undefined ? {} : { body }) })
+  return {
+    kms,
+    get,
+    post,
+    status: async () => (await must(get('status'))).json(),
+    async begin(keyDir, more = {}) {
+      await must(post('configure', { backend_type: 'local', key_dir: keyDir, default_key_id: 'main', ...more }))
+      await must(post('start'))
+    },
+    dataKey: async (body = {}) => (await must(post('generate-data-key', body))).json(),
+    async decrypt(ciphertextBlob) {
+      const reply = await must(post('decrypt', { ciphertext_blob: ciphertextBlob }))
+      return reply.json<{ plaintext: string }>().plaintext
+    },
+  }
+}
+
+async function must(pending: Promise<Reply>): Promise<Reply> {
+  const reply = await pending
+  if (reply.status !== 200) throw new Error(`${reply.status} ${reply.text}`)
+  return reply
+}

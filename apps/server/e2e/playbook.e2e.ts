@@ -1,0 +1,163 @@
+import { dirname, join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type Awscurl, findAwscurl, shell } from './awscurl.ts'
+import { startServer, temporaryFolder } from './server-process.ts'
+
+// The playbook's commands, as they are printed there; only host and key directory are replaced.
+
+const STATUS = `awscurl --service s3 --region us-east-1 \\
+  --access_key admin --secret_key admin \\
+  http://localhost:9000/rustfs/admin/v3/kms/status`
+
+const CONFIGURE = `   awscurl --service s3 --region us-east-1 \\
+     --access_key admin --secret_key admin \\
+     -X POST -d '{
+       "backend_type": "local",
+       "key_dir": "/var/lib/rustfs/kms-keys",
+       "default_key_id": "rustfs-master",
+       "enable_cache": true,
+       "cache_ttl_seconds": 900
+     }' \\
+     http://localhost:9000/rustfs/admin/v3/kms/configure`
+
+const START = `   awscurl --service s3 --region us-east-1 \\
+     --access_key admin --secret_key admin \\
+     -X POST http://localhost:9000/rustfs/admin/v3/kms/start`
+
+const CREATE_KEY = `   awscurl --service s3 --region us-east-1 \\
+     --access_key admin --secret_key admin \\
+     -X POST -d '{ "KeyUsage": "ENCRYPT_DECRYPT", "Description": "rotation-2024-09" }' \\
+     http://localhost:9000/rustfs/admin/v3/kms/keys`
+
+const CACHE = `awscurl --service s3 --region us-east-1 \\
+  --access_key admin --secret_key admin \\
+  -X POST -d '{
+    "enable_cache": true,
+    "max_cached_keys": 2048,
+    "cache_ttl_seconds": 600,
+    "timeout_seconds": 20
+  }' \\
+  http://localhost:9000/rustfs/admin/v3/kms/reconfigure`
+
+const STOP = `awscurl --service s3 --region us-east-1 \\
+  --access_key admin --secret_key admin \\
+  -X POST http://localhost:9000/rustfs/admin/v3/kms/stop`
+
+const SET_DEFAULT = `   awscurl --service s3 --region us-east-1 \\
+     --access_key admin --secret_key admin \\
+     -X POST -d '{
+       "default_key_id": "rotation-2024-09"
+     }' \\
+     http://localhost:9000/rustfs/admin/v3/kms/reconfigure`
+
+// What the playbook does with data keys, it does through S3; these are the calls behind it.
+const call = (path: string, body: object): string => `awscurl --service s3 --region us-east-1 \\
+  --access_key admin --secret_key admin \\
+  -X POST -d '${JSON.stringify(body)}' \\
+  http://localhost:9000/rustfs/admin/v3/kms/${path}`
+
+const awscurlHead = /awscurl --service s3 --region us-east-1 \\\n\s+--access_key admin --secret_key admin \\\n/
+
+const clients = [
+  { name: 'awscurl', rewrite: (command: string): string => command },
+  {
+    name: 'curl',
+    rewrite: (command: string): string => {
+      const rewritten = command.replace(awscurlHead, 'curl -sS --aws-sigv4 "aws:amz:us-east-1:s3" --user admin:admin ')
+      if (rewritten === command) throw new Error(`not a command of the playbook: ${command}`)
+      return rewritten
+    },
+  },
+]
+
+interface Envelope {
+  readonly key_id: string
+  readonly plaintext_key: string
+  readonly ciphertext_blob: string
+}
+
+let awscurl: Awscurl
+beforeAll(() => {
+  awscurl = findAwscurl()
+  if ('missing' in awscurl) process.stderr.write(`awscurl: ${awscurl.missing}\n`)
+})
+
+describe.each(clients)('the playbook, typed with $name', ({ name, rewrite }) => {
+  it('configures, starts, makes keys, stops, starts, and survives kill -9', async ({ skip }) => {
+    let path = ''
+    if (name === 'awscurl') {
+      if ('missing' in awscurl) {
+        if (['', '0', 'false', undefined].includes(process.env['CI'])) return skip(awscurl.missing)
+        throw new Error(awscurl.missing)
+      }
+      path = dirname(awscurl.path)
+    }
+    const folder = temporaryFolder()
+    const env = { KMS_DATA_DIR: join(folder, 'data') }
+    const keyDir = join(folder, 'rustfs', 'kms-keys')
+    let server = await startServer({ env })
+    const type = (command: string): Promise<string> =>
+      shell(
+        rewrite(command).replace('http://localhost:9000', server.url).replace('/var/lib/rustfs/kms-keys', keyDir),
+        path,
+      )
+    const typeJson = async <T = Record<string, unknown>>(command: string): Promise<T> =>
+      JSON.parse(await type(command)) as T
+
+    expect(await type(STATUS)).toContain('"status": "NotConfigured"')
+    expect(await type(CONFIGURE)).toContain('"status": "Configured"')
+    expect(await type(STATUS)).toContain('"status": "Configured"')
+    expect(await type(START)).toContain('"status": "Running"')
+    const running = await type(STATUS)
+    expect(running).toContain('"status": "Running"')
+    expect(JSON.parse(running)).toMatchObject({
+      backend_type: 'local',
+      healthy: true,
+      default_key_id: 'rustfs-master',
+      config_summary: { cache_ttl_seconds: 900, backend_summary: { backend_type: 'local', key_dir: keyDir } },
+    })
+
+    const created = await typeJson<{ key_id: string; aliases: string[] }>(CREATE_KEY)
+    expect(created.aliases).toEqual(['rotation-2024-09'])
+    const envelopes = [
+      await typeJson<Envelope>(call('generate-data-key', {})),
+      await typeJson<Envelope>(
+        call('generate-data-key', { key_id: created.key_id, encryption_context: { bucket: 'b' } }),
+      ),
+    ] as const
+    expect(envelopes.map(({ key_id }) => key_id)).toEqual(['rustfs-master', created.key_id])
+    const openAll = async (): Promise<void> => {
+      const [plain, bound] = envelopes
+      const first = await typeJson(call('decrypt', { ciphertext_blob: plain.ciphertext_blob }))
+      expect(first).toMatchObject({ key_id: 'rustfs-master', plaintext: plain.plaintext_key })
+      const context = { encryption_context: { bucket: 'b' } }
+      const second = await typeJson(call('decrypt', { ciphertext_blob: bound.ciphertext_blob, ...context }))
+      expect(second).toMatchObject({ key_id: created.key_id, plaintext: bound.plaintext_key })
+    }
+    await openAll()
+
+    expect(await typeJson(SET_DEFAULT)).toMatchObject({ success: true, status: 'Running' })
+    expect((await typeJson<Envelope>(call('generate-data-key', {}))).key_id).toBe(created.key_id)
+    expect(await typeJson(CACHE)).toMatchObject({ success: true, status: 'Running' })
+    expect(await typeJson(STATUS)).toMatchObject({
+      config_summary: { timeout_seconds: 20, cache_summary: { max_keys: 2048, ttl_seconds: 600 } },
+    })
+    await openAll()
+
+    expect(await type(STOP)).toContain('"status": "Configured"')
+    expect(await typeJson(call('generate-data-key', {}))).toMatchObject({ success: false, code: 'NotRunning' })
+    expect(await type(START)).toContain('"status": "Running"')
+    await openAll()
+
+    const { cache: _, ...before } = await typeJson(STATUS)
+    const keys = await typeJson(`${STATUS.replace(/status$/, 'keys')}`)
+    server.kill('SIGKILL')
+    await server.exited
+    server = await startServer({ env })
+    const { cache: __, ...after } = await typeJson(STATUS)
+    expect(after).toEqual(before)
+    expect(await typeJson(`${STATUS.replace(/status$/, 'keys')}`)).toEqual(keys)
+    await openAll()
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+  })
+})

@@ -1,0 +1,48 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { type KmsManager, kmsError } from '@kms/core'
+import { unreadiness, unreadinessMessages } from './health.ts'
+import { replyJson, replyJsonError } from './json-reply.ts'
+
+export interface RouterOptions {
+  readonly manager: Pick<KmsManager, 'status'>
+  /** Everything under `/rustfs/` and `/minio/`. */
+  readonly admin: RequestListener
+  readonly isDraining: () => boolean
+}
+
+/**
+ * Tells the three spaces of the listener apart by the raw first segment (contract §0): nothing is decoded here, so that
+ * no encoding makes one space look like another.
+ */
+export function createRouter({ manager, admin, isDraining }: RouterOptions): RequestListener {
+  return (request, response) => {
+    const target = request.url ?? '/'
+    const mark = target.indexOf('?')
+    const path = mark < 0 ? target : target.slice(0, mark)
+    if (path.startsWith('/rustfs/') || path.startsWith('/minio/')) return admin(request, response)
+    // A body nobody reads would otherwise be taken for the next request.
+    request.resume()
+    if (path === '/health/live') return health(request, response, path, () => live(response))
+    if (path === '/health/ready') return health(request, response, path, () => ready(response, manager, isDraining()))
+    const { status, code, message } = kmsError('NoSuchRoute', { path: path.slice(0, 200) })
+    return replyJsonError(response, status, code, message)
+  }
+}
+
+function health(request: IncomingMessage, response: ServerResponse, path: string, answer: () => void): void {
+  const { method = '' } = request
+  if (method === 'GET' || method === 'HEAD') return answer()
+  response.setHeader('allow', 'GET, HEAD')
+  const { status, code, message } = kmsError('MethodNotAllowed', { method, path, allow: 'GET, HEAD' })
+  replyJsonError(response, status, code, message)
+}
+
+function live(response: ServerResponse): void {
+  replyJson(response, 200, { status: 'live' })
+}
+
+function ready(response: ServerResponse, manager: Pick<KmsManager, 'status'>, draining: boolean): void {
+  const reason = unreadiness(manager, draining)
+  if (reason === undefined) replyJson(response, 200, { status: 'ready' })
+  else replyJson(response, 503, { status: 'unready', reason, message: unreadinessMessages[reason] })
+}

@@ -1,0 +1,108 @@
+import type { Buffer } from 'node:buffer'
+import { hash } from 'node:crypto'
+import { type Clock, kmsError } from '@kms/core'
+import type { CredentialStore, Principal, RequestContext } from '@kms/iam'
+import { checkPayload, createVerifier, EMPTY_SHA256, type SignedRequest } from '@kms/sigv4'
+import type { Context } from 'hono'
+import { readBody } from '../request/read-body.ts'
+import { type ReceivedRequest, receiveRequest } from '../request/received-request.ts'
+import type { Peer } from './peer.ts'
+
+/** A request whose signature was verified, with its body. */
+export interface AuthenticatedRequest {
+  readonly request: ReceivedRequest
+  readonly principal: Principal
+  readonly peer: Peer
+  /** Whole; its hash is the one that was signed, unless the client signed `UNSIGNED-PAYLOAD`. */
+  readonly body: Buffer
+  /** Condition keys for policies: `aws:SecureTransport`, `aws:SourceIp`. */
+  readonly context: RequestContext
+}
+
+/**
+ * Called with every request that proved who it is from, before anything is done for it; refuses by throwing. For rules
+ * of the server itself, such as where default credentials may be used.
+ */
+export type Guard = (request: ReceivedRequest, principal: Principal, peer: Peer) => void
+
+export interface AuthenticatorOptions {
+  readonly credentials: CredentialStore
+  readonly clock: Clock
+  readonly peer: (c: Context) => Peer
+  readonly guard: Guard | undefined
+  readonly region: string | undefined
+  readonly debugSignatures: boolean
+}
+
+/** Largest body, in bytes. */
+export const MAX_BODY_BYTES = 1_048_576
+
+/** Services a signature may be for (contract §1): what real clients are set to. */
+const SERVICES = ['s3', 'execute-api', 'kms', 'sts'] as const
+
+const BY_TRANSPORT: Readonly<Record<'true' | 'false', readonly string[]>> = { true: ['true'], false: ['false'] }
+
+/**
+ * Makes the step that turns a request into a principal. It throws `AccessDenied` when nothing was signed, and otherwise
+ * the errors of `@kms/sigv4`, `EntityTooLarge`, `InvalidRequest`, and what `guard` throws. A body is not read for a
+ * request that can be refused without it.
+ */
+export function createAuthenticator(
+  options: AuthenticatorOptions,
+): (c: Context, request?: ReceivedRequest) => Promise<AuthenticatedRequest> {
+  const { credentials, clock, guard } = options
+  const verifier = createVerifier({
+    services: SERVICES,
+    region: options.region,
+    credentials: (accessKeyId, sessionToken) => credentials.find(accessKeyId, sessionToken),
+    now: () => clock.now(),
+    debug: options.debugSignatures,
+  })
+
+  async function prove(claim: SignedRequest, read: () => Promise<Buffer>) {
+    if (claim.payload.kind === 'body') {
+      const body = await read()
+      const sha256 = body.length === 0 ? EMPTY_SHA256 : hash('sha256', body, 'hex')
+      return { credential: await verifier.verify(claim, sha256), body }
+    }
+    const credential = await verifier.verify(claim)
+    const body = await read()
+    checkPayload(claim, body)
+    return { credential, body }
+  }
+
+  return async (c, request = receiveRequest(c)) => {
+    const claim = verifier.parse(request)
+    if (claim.kind === 'anonymous') {
+      const reason = 'The request is not signed. Sign it with AWS Signature Version 4.'
+      throw kmsError('AccessDenied', { reason })
+    }
+    const peer = options.peer(c)
+    requireSafeForm(claim, request, peer)
+    const { credential, body } = await prove(claim, () => {
+      const stream = request.incoming === undefined ? c.req.raw.body : null
+      return readBody(request, stream, MAX_BODY_BYTES)
+    })
+    guard?.(request, credential.principal, peer)
+    return { request, principal: credential.principal, peer, body, context: contextOf(peer) }
+  }
+}
+
+/** What S3 tolerates and a plane that changes things does not: URLs that act, and bodies anybody on the way can replace. */
+function requireSafeForm(claim: SignedRequest, { method }: ReceivedRequest, peer: Peer): void {
+  if (method === 'GET' || method === 'HEAD') return
+  if (claim.via === 'query') {
+    const reason = 'Signatures in the query are accepted for GET and HEAD only. Sign with an Authorization header.'
+    throw kmsError('AuthorizationQueryParametersError', { reason })
+  }
+  if (claim.payload.kind === 'unsigned' && !peer.secure) {
+    const reason = 'UNSIGNED-PAYLOAD needs TLS. Send the SHA-256 of the body in x-amz-content-sha256, or use https.'
+    throw kmsError('InvalidRequest', { reason })
+  }
+}
+
+function contextOf({ address, secure }: Peer): RequestContext {
+  const context = new Map([['aws:SecureTransport', BY_TRANSPORT[`${secure}`]]])
+  if (address !== undefined) context.set('aws:SourceIp', [address])
+  return context
+}

@@ -1,0 +1,94 @@
+import { z } from '@hono/zod-openapi'
+import { isKeyName, kmsError } from '@kms/core'
+import { type BodyShape, isJsonObject, objectBody } from '../request/read-json.ts'
+import { fold } from './fold.ts'
+import type { Call, KeyClaim, QueryShape, RouteInput } from './route.ts'
+
+const text = z.string('must be a string')
+
+const ALIASES = {
+  KeyUsage: 'key_usage',
+  Description: 'description',
+  Tags: 'tags',
+  KeyName: 'key_name',
+  name: 'key_name',
+}
+
+interface CreateKeyFields {
+  readonly key_name?: string | null | undefined
+  readonly key_usage?: string | null | undefined
+  readonly description?: string | null | undefined
+  readonly tags?: unknown
+}
+
+const schema = z.strictObject({
+  key_name: text.nullish().openapi({ description: 'The id. Absent: tags.name, else a UUID.' }),
+  key_usage: text.nullish().openapi({ description: 'ENCRYPT_DECRYPT', example: 'ENCRYPT_DECRYPT' }),
+  description: text.nullish(),
+  // As it came: zod's records drop a tag called __proto__.
+  tags: z
+    .unknown()
+    .optional()
+    .openapi({ type: 'object', additionalProperties: { type: 'string' } }),
+})
+
+export const createKeyBody: BodyShape<CreateKeyFields> = objectBody(schema, ALIASES)
+
+export const createKeyQuery: QueryShape<string | undefined> = {
+  schema: z.strictObject({ 'key-id': text.optional().openapi({ description: 'The id, as mc sends it.' }) }),
+  read: (query) => query.get('key-id'),
+}
+
+/** What core is asked to create. */
+export interface CreateKeyRequest {
+  readonly name?: string
+  readonly description?: string
+  readonly tags: ReadonlyMap<string, string>
+}
+
+/** Throws `ValidationError` for another usage, tags that are not strings, and two names that differ. */
+export function readCreateKey({ body, query }: Call<CreateKeyFields, string | undefined>): CreateKeyRequest {
+  const usage = body.key_usage ?? 'ENCRYPT_DECRYPT'
+  if (fold(usage) !== 'encryptdecrypt') {
+    throw kmsError('ValidationError', {
+      path: 'key_usage',
+      reason: 'must be ENCRYPT_DECRYPT, the only usage supported',
+    })
+  }
+  const tags = readTags(body.tags)
+  const inBody = body.key_name ?? tags.get('name')
+  if (query !== undefined && inBody !== undefined && query !== inBody) {
+    throw kmsError('ValidationError', { path: 'key-id', reason: 'differs from the name in the body; give one of them' })
+  }
+  const name = query ?? inBody
+  const description = body.description ?? undefined
+  return {
+    tags,
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+  }
+}
+
+/** The name of the key to be, read leniently: for refusing, not for creating. */
+export function claimedName({ json, query }: RouteInput): KeyClaim | undefined {
+  const body = isJsonObject(json) ? json : {}
+  const tags = [body['tags'], body['Tags']].find(isJsonObject)
+  const names = [query.get('key-id'), body['key_name'], body['KeyName'], body['name'], tags?.['name']]
+  const id = names.find((name) => typeof name === 'string')
+  return id !== undefined && isKeyName(id) ? { id } : undefined
+}
+
+function readTags(value: unknown): ReadonlyMap<string, string> {
+  if (value === undefined || value === null) return new Map()
+  if (!isJsonObject(value)) throw badTags()
+  const tags = new Map<string, string>()
+  for (const [name, tag] of Object.entries(value)) {
+    if (typeof tag !== 'string') throw badTags()
+    tags.set(name, tag)
+  }
+  return tags
+}
+
+function badTags(): Error {
+  return kmsError('ValidationError', { path: 'tags', reason: 'must be an object of strings' })
+}

@@ -1,0 +1,106 @@
+import { z } from '@hono/zod-openapi'
+import { isKeyName } from '@kms/core'
+import { decryptRoute, encryptRoute, generateDataKeyRoute } from './data-routes.ts'
+import { createKeyRoute, describeKeyByQueryRoute, describeKeyRoute, listKeysRoute } from './key-routes.ts'
+import {
+  clearCacheRoute,
+  configRoute,
+  configureRoute,
+  reconfigureRoute,
+  startRoute,
+  stopRoute,
+} from './lifecycle-routes.ts'
+import { createOpenApiDocument, type OpenApiDocument } from './open-api-document.ts'
+import { type PublicRoute, pathsOf, type Route } from './route.ts'
+import { statusRoute } from './status-route.ts'
+
+let document: OpenApiDocument | undefined
+
+const openApiRoute: PublicRoute = {
+  operation: 'getOpenApiDocument',
+  summary: 'This document',
+  methods: ['GET'],
+  paths: ['/openapi.json'],
+  minioPaths: [],
+  scope: 'public',
+  reply: z.looseObject({ openapi: z.string() }),
+  indented: true,
+  lifecycle: false,
+  handle: () => ({ body: (document ??= createOpenApiDocument(routes)) }),
+}
+
+/** The API. */
+export const routes: readonly Route[] = [
+  statusRoute,
+  configureRoute,
+  reconfigureRoute,
+  startRoute,
+  stopRoute,
+  configRoute,
+  clearCacheRoute,
+  createKeyRoute,
+  listKeysRoute,
+  describeKeyRoute,
+  describeKeyByQueryRoute,
+  generateDataKeyRoute,
+  encryptRoute,
+  decryptRoute,
+  openApiRoute,
+]
+
+/** The routes of one path. */
+export interface PathRoutes {
+  /** By method, `HEAD` included. */
+  readonly byMethod: ReadonlyMap<string, Route>
+  /** Value of the `Allow` header. */
+  readonly allow: string
+}
+
+export interface FoundPath extends PathRoutes {
+  /** What stands for `{key_id}`, undecoded. */
+  readonly rawKey: string | undefined
+}
+
+const KEY = '{key_id}'
+
+const byPath = new Map<string, Map<string, Route>>()
+for (const route of routes) {
+  for (const path of pathsOf(route)) {
+    const methods = byPath.get(path) ?? new Map<string, Route>()
+    byPath.set(path, methods)
+    for (const method of route.methods) {
+      methods.set(method, route)
+      if (method === 'GET') methods.set('HEAD', route)
+    }
+  }
+}
+
+const fixed = new Map<string, FoundPath>()
+const open: { readonly prefix: string; readonly routes: PathRoutes }[] = []
+for (const [path, byMethod] of byPath) {
+  const found = { byMethod, allow: [...byMethod.keys()].sort().join(', ') }
+  if (path.endsWith(KEY)) open.push({ prefix: path.slice(0, -KEY.length), routes: found })
+  else fixed.set(path, { ...found, rawKey: undefined })
+}
+
+/** Finds the routes of a raw path, which is compared as it is; `undefined` when there are none. */
+export function findPath(rawPath: string): FoundPath | undefined {
+  const found = fixed.get(rawPath)
+  if (found !== undefined) return found
+  for (const { prefix, routes: pathRoutes } of open) {
+    if (!rawPath.startsWith(prefix)) continue
+    const rawKey = rawPath.slice(prefix.length)
+    if (namesKey(rawKey)) return { ...pathRoutes, rawKey }
+  }
+  return undefined
+}
+
+/**
+ * Whether the end of a path can be meant as a key. Words that are reserved for routes name no key: a route that is not
+ * here is not found, and is no key with a strange name either.
+ */
+function namesKey(rawKey: string): boolean {
+  if (rawKey === '') return false
+  if (rawKey.includes('/')) return rawKey.startsWith('alias/') || rawKey.startsWith('arn:')
+  return isKeyName(rawKey) || !/^[a-z]+(?:-[a-z]+)*$/.test(rawKey)
+}

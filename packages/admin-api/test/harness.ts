@@ -1,0 +1,196 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  createFileCanaryStore,
+  createFileConfigStore,
+  createKmsManager,
+  createServerKey,
+  type KmsManager,
+  systemRandom,
+} from '@kms/core'
+import { createManualClock, type ManualClock, type MemoryDriver, memoryDriver } from '@kms/core/testing'
+import { type CredentialStore, type Policy, type Principal, parsePolicy, type StoredCredential } from '@kms/iam'
+import { presignUrl, type SignRequestOptions, signRequest } from '@kms/sigv4'
+import { type AdminApi, type AdminApiOptions, type AdminLogEntry, createAdminApi } from '../src/index.ts'
+
+export const ADMIN = '/rustfs/admin/v3'
+export const HOST = 'kms.test'
+export const NOW: number = Date.UTC(2026, 10, 23, 12)
+export const DOCUMENT = { backend_type: 'memory', name: 'main', default_key_id: 'main-key' }
+
+/** Someone to sign as. */
+export interface User {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
+export const root: User = { accessKeyId: 'root', secretAccessKey: 'root-secret' }
+
+export type Statement = Readonly<Record<string, unknown>>
+
+export interface SendOptions {
+  /** `undefined`: not signed. */
+  readonly as?: User | undefined
+  /** Text goes as it is, everything else as JSON. */
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  readonly sign?: Partial<Pick<SignRequestOptions, 'service' | 'region' | 'now' | 'payloadHash'>>
+  /** Changes what is sent after it was signed. */
+  readonly tamper?: (headers: Record<string, string>) => void
+  readonly secure?: boolean
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The body as JSON. */
+  readonly json: Record<string, unknown>
+}
+
+/** A manager over an in-memory backend, its admin API, and a signing client. */
+export interface Harness {
+  readonly manager: KmsManager
+  readonly driver: MemoryDriver
+  readonly clock: ManualClock
+  readonly api: AdminApi
+  readonly log: AdminLogEntry[]
+  /** Makes a user with these statements as its policy. */
+  user(name: string, ...statements: readonly Statement[]): User
+  /** Signs and sends; `target` is relative to the admin prefix unless it begins with `/minio` or `/rustfs`. */
+  send(method: string, target: string, options?: SendOptions): Promise<Answer>
+  /** Configures the memory backend and starts it, with the default key `main-key`. */
+  run(): Promise<void>
+  close(): Promise<void>
+}
+
+export type HarnessOptions = Partial<Omit<AdminApiOptions, 'credentials' | 'clock' | 'log'>>
+
+export async function createHarness(options: HarnessOptions = {}): Promise<Harness> {
+  const directory = await mkdtemp(join(tmpdir(), 'kms-admin-api-'))
+  const clock = createManualClock(NOW)
+  const driver = memoryDriver()
+  const unexpected = (message: string): never => {
+    throw new Error(message)
+  }
+  const keys = { current: createServerKey(systemRandom(32)) }
+  const manager = createKmsManager({
+    drivers: [driver],
+    configStore: await createFileConfigStore({
+      directory: join(directory, 'state'),
+      drivers: [driver],
+      keys,
+      random: systemRandom,
+      onRecovered: unexpected,
+    }),
+    canaryStore: createFileCanaryStore({
+      directory: join(directory, 'canaries'),
+      random: systemRandom,
+      onDamaged: unexpected,
+    }),
+    clock,
+  })
+  await manager.boot()
+
+  const users = new Map<string, StoredCredential>()
+  const add = (user: User, kind: Principal['kind'], policies: readonly Policy[]): User => {
+    const { accessKeyId, secretAccessKey } = user
+    const principal: Principal = { kind, name: accessKeyId, accessKeyId, policies }
+    users.set(accessKeyId, { principal, secretAccessKey })
+    return user
+  }
+  add(root, 'root', [])
+  const credentials: CredentialStore = { find: (accessKeyId) => users.get(accessKeyId) }
+
+  const log: AdminLogEntry[] = []
+  const api = createAdminApi({ manager, ...options, credentials, clock, log: (entry) => log.push(entry) })
+
+  return {
+    manager,
+    driver,
+    clock,
+    api,
+    log,
+    user(name, ...statements) {
+      const policies = statements.length === 0 ? [] : [parsePolicy({ Version: '2012-10-17', Statement: statements })]
+      return add({ accessKeyId: name, secretAccessKey: `${name}-secret-key` }, 'user', policies)
+    },
+    send: (method, target, sendOptions) => send(api, clock, method, target, sendOptions),
+    async run() {
+      await manager.configure(DOCUMENT, { principal: 'test' })
+      await manager.start({ force: false }, { principal: 'test' })
+    },
+    async close() {
+      await manager.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function send(
+  api: AdminApi,
+  clock: ManualClock,
+  method: string,
+  target: string,
+  options: SendOptions = {},
+): Promise<Answer> {
+  const { headers = {}, tamper, secure = false } = options
+  const { body } = options
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
+  const bytes = body instanceof Uint8Array ? Buffer.from(body) : text
+  const full = /^\/(minio|rustfs)\//.test(target) ? target : ADMIN + target
+  const url = `${secure ? 'https' : 'http'}://${HOST}${full}`
+  const credentials = 'as' in options ? options.as : root
+  const hash = options.sign?.payloadHash
+  const signed: Record<string, string> =
+    credentials === undefined
+      ? { host: HOST, ...headers }
+      : signRequest({
+          method,
+          url,
+          headers,
+          credentials,
+          region: 'us-east-1',
+          service: 's3',
+          now: clock.now,
+          ...(hash === undefined && bytes !== undefined ? { body: bytes } : {}),
+          ...options.sign,
+        })
+  tamper?.(signed)
+  const init = { method, headers: signed, ...(bytes === undefined ? {} : { body: bytes }) }
+  return readAnswer(await api.app.request(url, init))
+}
+
+/** A URL signed in its query, and the answer to it. */
+export async function sendPresigned(
+  harness: Harness,
+  method: string,
+  target: string,
+  user: User = root,
+): Promise<Answer> {
+  const url = presignUrl({
+    method,
+    url: `http://${HOST}${ADMIN}${target}`,
+    credentials: user,
+    region: 'us-east-1',
+    service: 's3',
+    expiresSeconds: 60,
+    now: harness.clock.now,
+  })
+  return readAnswer(await harness.api.app.request(url, { method, headers: { host: HOST } }))
+}
+
+async function readAnswer(response: Response): Promise<Answer> {
+  const text = await response.text()
+  const json = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>
+  return { status: response.status, headers: response.headers, text, json }
+}
+
+/** What a refused request must leave as it was. */
+export function stateOf({ manager, driver }: Harness): unknown {
+  const stores = [...driver.stores].map(([place, store]) => [place, [...store.keys], [...store.aliases]])
+  // How often the cache was asked is no state.
+  const status = { ...manager.status(), cache: undefined }
+  return JSON.parse(JSON.stringify({ status, config: manager.config(), stores }))
+}

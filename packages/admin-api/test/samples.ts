@@ -1,0 +1,63 @@
+import { ADMIN_PREFIX, type Method, type PublicRoute, pathsOf, type Route } from '../src/routes/route.ts'
+import { routes } from '../src/routes/route-table.ts'
+import type { Harness } from './harness.ts'
+import { DOCUMENT, root } from './harness.ts'
+
+/** A request that a running service answers with 200, time and again. */
+export interface Sample {
+  /** Appended to the path. */
+  readonly query?: string
+  /** Stands for `{key_id}`. */
+  readonly pathKey?: string
+  readonly body?: object
+}
+
+/** One sample for each operation. */
+export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, Sample>> {
+  const context = { tenant: 'a' }
+  const made = await harness.send('POST', '/kms/encrypt', {
+    as: root,
+    body: { plaintext: 'c2VjcmV0', encryption_context: context },
+  })
+  return new Map<string, Sample>([
+    ['getStatus', {}],
+    ['configure', { body: DOCUMENT }],
+    ['reconfigure', { body: { timeout_seconds: 30 } }],
+    ['start', { body: { force: false } }],
+    ['stop', {}],
+    ['getConfig', {}],
+    ['clearCache', {}],
+    ['createKey', { body: { description: 'a key with words' } }],
+    ['listKeys', { query: '?limit=2' }],
+    ['describeKey', { pathKey: 'main-key' }],
+    ['describeKeyByQuery', { query: '?keyId=main-key' }],
+    ['generateDataKey', { body: { key_id: 'main-key', encryption_context: context } }],
+    ['encrypt', { body: { plaintext: 'c2VjcmV0' } }],
+    ['decrypt', { body: { ciphertext_blob: made.json['ciphertext_blob'], encryption_context: context } }],
+    ['getOpenApiDocument', {}],
+  ])
+}
+
+/** A route at one of its paths with one of its methods. */
+export interface Endpoint {
+  readonly route: Route
+  readonly method: Method
+  readonly path: string
+}
+
+export const endpoints: readonly Endpoint[] = routes.flatMap((route) =>
+  pathsOf(route).flatMap((path) => route.methods.map((method) => ({ route, method, path }))),
+)
+
+/** All but those that are public. */
+export const signedEndpoints: readonly (Endpoint & { readonly route: Exclude<Route, PublicRoute> })[] =
+  endpoints.flatMap(({ route, ...endpoint }) => (route.scope === 'public' ? [] : [{ route, ...endpoint }]))
+
+/** The canonical endpoints that take a body. */
+export const bodyEndpoints: readonly Endpoint[] = endpoints.filter(
+  ({ method, path, route }) => method === 'POST' && path === ADMIN_PREFIX + route.paths[0],
+)
+
+export function targetOf(path: string, { pathKey = '', query = '' }: Sample): string {
+  return path.replace('{key_id}', encodeURIComponent(pathKey)) + query
+}

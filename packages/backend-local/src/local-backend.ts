@@ -1,0 +1,394 @@
+import { readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  type Capabilities,
+  type Clock,
+  isKeyName,
+  type KeyBackend,
+  type KeyPatch,
+  type KeyRecord,
+  kmsError,
+  type Random,
+  XCHACHA20_POLY1305,
+} from '@kms/core'
+import { openXChaCha, sealXChaCha, syncDirectory, TEMPORARY_PREFIX } from '@kms/core/internal'
+import { isAuthentic } from './authenticated-file.ts'
+import { commitFile } from './commit-file.ts'
+import { createEntryReader } from './entry-reader.ts'
+import { fileStem } from './file-name.ts'
+import { isStoreTemporary, readStoreFile } from './key-directory.ts'
+import { type Entry, encodeEntry, type WritableEntry } from './key-file.ts'
+import { makeDirectory } from './make-directory.ts'
+import { readFailure, writeFailure } from './storage-error.ts'
+import { parseStoreFile, STORE_FILE, type UnlockedStore } from './store-file.ts'
+import { createStoreLock } from './store-lock.ts'
+import { createMaterial, encodeVersionFile } from './version-file.ts'
+import { createVersionStore } from './version-store.ts'
+
+export interface LocalBackendOptions {
+  /** The key directory, absolute. */
+  readonly directory: string
+  readonly store: UnlockedStore
+  /** Mode of new files. */
+  readonly mode: number
+  readonly clock: Clock
+  readonly random: Random
+}
+
+const CAPABILITIES: Capabilities = {
+  encrypt: true,
+  decrypt: true,
+  generate_data_key: true,
+  rotate: true,
+  enable_disable: true,
+  schedule_deletion: true,
+  versioning: true,
+  physical_delete: true,
+  update_key_metadata: true,
+  rewrap: true,
+  import: false,
+  backup: false,
+}
+
+/**
+ * The verbs on an unlocked store. What a crash may leave behind, and why it does no harm:
+ * - a version file no record names (create, rotate): removed before the next version is written, never adopted;
+ * - an alias file whose key does not list it (create, update, destroy): resolves to nothing, may be claimed;
+ * - version files of a tombstone (destroy): removed when the tombstone is next met.
+ */
+export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
+  const { directory, store, mode, clock, random } = options
+  const { ring, macKey } = store
+  const keys = join(directory, 'keys')
+  const lock = createStoreLock(directory, clock)
+  const entries = createEntryReader(directory, ring)
+  const versions = createVersionStore(directory, ring, refuseReleased)
+  let closing: Promise<void> | undefined
+  let released = false
+  let swept = false
+
+  /** For the beginning of a verb: writes that began before `close` still finish. */
+  function refuseClosed(): void {
+    if (closing !== undefined) throw kmsError('BackendUnavailable', { store: directory, reason: 'it was closed' })
+  }
+
+  /** For what follows an await: without the keys, nothing read can be told from damage. */
+  function refuseReleased(): void {
+    if (released) refuseClosed()
+  }
+
+  const pathOf = (name: string): string => join(keys, `${fileStem(name)}.json`)
+
+  async function read(name: string): Promise<Entry> {
+    if (!isKeyName(name)) return { kind: 'absent' }
+    const entry = await entries.read(name)
+    refuseReleased()
+    if (entry.kind === 'tombstone') versions.forget(entry.name)
+    return entry
+  }
+
+  async function readKey(keyId: string): Promise<KeyRecord> {
+    return keyOf(keyId, await read(keyId))
+  }
+
+  /** The key an alias leads to: only one whose record, which is the truth, lists the alias. */
+  async function follow(alias: string, keyId: string): Promise<KeyRecord | undefined> {
+    const entry = await read(keyId)
+    if (entry.kind === 'unreadable') throw unavailable(keyId, entry.reason)
+    return entry.kind === 'key' && entry.record.aliases.includes(alias) ? entry.record : undefined
+  }
+
+  /**
+   * A crash between the tombstone of a key and the removal of its versions left them behind. They go as soon as nobody
+   * writes; whoever met them does not wait for it, nor fail when it does, and the next one tries again.
+   */
+  async function sweepDestroyed(keyId: string): Promise<void> {
+    const left = await readdir(versions.directoryOf(keyId)).catch(() => [])
+    if (left.length === 0 || closing !== undefined) return
+    const remove = async (): Promise<void> => {
+      if ((await read(keyId)).kind === 'tombstone') await versions.removeAll(keyId)
+    }
+    lock.run(remove).catch(() => {})
+  }
+
+  /** One write at a time. Temporary files of writes that never happened go before the first. */
+  async function alone<T>(write: () => Promise<T>): Promise<T> {
+    refuseClosed()
+    return lock.run(async () => {
+      if (!swept) {
+        await removeTemporaries()
+        swept = true
+      }
+      return write()
+    })
+  }
+
+  async function removeTemporaries(): Promise<void> {
+    try {
+      for (const file of await readdir(keys)) if (file.startsWith(TEMPORARY_PREFIX)) await unlink(join(keys, file))
+      for (const file of await readdir(directory)) if (isStoreTemporary(file)) await unlink(join(directory, file))
+    } catch (error) {
+      throw writeFailure(directory, error)
+    }
+  }
+
+  async function save(entry: WritableEntry, exclusive = false): Promise<void> {
+    entries.forget(entry.name)
+    await commitFile(pathOf(entry.name), encodeEntry(entry, ring), { mode, exclusive })
+    entries.remember(entry.name, entry)
+  }
+
+  async function saveRecord(record: Omit<KeyRecord, 'etag'>, exclusive = false): Promise<KeyRecord> {
+    const saved: KeyRecord = { ...record, etag: random(8).toString('hex') }
+    await save({ kind: 'key', name: saved.keyId, record: saved }, exclusive)
+    return saved
+  }
+
+  /** Writes a new version, durable before any record names it; what stood in its way was never named by one. */
+  async function addVersion(keyId: string, version: number, oldest: number): Promise<string> {
+    const made = createMaterial(ring.realm, { keyId, version }, random)
+    const path = versions.pathOf({ keyId, version })
+    try {
+      await versions.removeOutside(keyId, oldest, version - 1)
+      await makeDirectory(versions.directoryOf(keyId))
+    } catch (error) {
+      throw writeFailure(path, error)
+    }
+    const sealed = encodeVersionFile({ keyId, version }, made, { ring, createdAt: clock.now(), random })
+    made.material.fill(0)
+    await commitFile(path, sealed, { mode, exclusive: true })
+    return made.materialId
+  }
+
+  /** Whether `name` is free: nobody's, or an alias no record lists. Throws `KeyAlreadyExists`. */
+  async function vacancy(name: string): Promise<Exclude<Entry, { kind: 'key' | 'unreadable' }>> {
+    const entry = await read(name)
+    if (
+      entry.kind === 'key' ||
+      entry.kind === 'unreadable' ||
+      (entry.kind === 'alias' && (await isListed(entry.name, entry.keyId)))
+    ) {
+      throw kmsError('KeyAlreadyExists', { key: name })
+    }
+    return entry
+  }
+
+  /** Whether an alias holds; one that leads to an unreadable record may. */
+  async function isListed(alias: string, keyId: string): Promise<boolean> {
+    const entry = await read(keyId)
+    return entry.kind === 'unreadable' || (entry.kind === 'key' && entry.record.aliases.includes(alias))
+  }
+
+  /** Checks every alias before the first is written, so that a refused call leaves none behind. */
+  async function claimAliases(keyId: string, aliases: readonly string[]): Promise<() => Promise<void>> {
+    const vacant = new Map<string, Entry>()
+    for (const alias of aliases) {
+      if (alias === keyId || vacant.has(alias)) throw kmsError('KeyAlreadyExists', { key: alias })
+      if (!isKeyName(alias)) throw invalidName('aliases')
+      const entry = await vacancy(alias)
+      if (entry.kind === 'tombstone') throw kmsError('KeyIdRetired', { key: alias })
+      vacant.set(alias, entry)
+    }
+    return async () => {
+      for (const [alias, entry] of vacant) {
+        await save({ kind: 'alias', name: alias, keyId }, entry.kind === 'absent')
+      }
+    }
+  }
+
+  /** The record is the truth and no longer lists them: a failure here leaves aliases that resolve to nothing. */
+  async function dropAliases(aliases: readonly string[]): Promise<void> {
+    for (const alias of aliases) {
+      entries.forget(alias)
+      await unlink(pathOf(alias)).catch(() => {})
+    }
+    if (aliases.length > 0) await syncDirectory(keys).catch(() => {})
+  }
+
+  async function unchangedKey(keyId: string, etag: string): Promise<KeyRecord> {
+    const record = await readKey(keyId)
+    if (record.etag !== etag) throw kmsError('PreconditionFailed', { actual: record.etag, expected: etag })
+    return record
+  }
+
+  /**
+   * The record as it was last seen: core describes a key at least every few seconds, so this is as fresh as core's own
+   * knowledge. What doesn't fit the request is read again before it is believed.
+   */
+  async function recordFor(keyId: string, fits: (record: KeyRecord) => boolean): Promise<KeyRecord> {
+    const seen = entries.remembered(keyId)
+    return seen?.kind === 'key' && fits(seen.record) ? seen.record : readKey(keyId)
+  }
+
+  return {
+    realm: ring.realm,
+    algorithm: XCHACHA20_POLY1305,
+    capabilities: CAPABILITIES,
+
+    create: (key) =>
+      alone(async () => {
+        const { keyId, aliases, description, tags } = key
+        if (!isKeyName(keyId)) throw invalidName('key_id')
+        const before = await vacancy(keyId)
+        const writeAliases = await claimAliases(keyId, aliases)
+        const version = before.kind === 'tombstone' ? before.lastVersion + 1 : 1
+        const materialId = await addVersion(keyId, version, version)
+        await writeAliases()
+        return saveRecord(
+          {
+            keyId,
+            aliases: [...aliases],
+            description,
+            tags: new Map(tags),
+            state: 'Enabled',
+            createdAt: clock.now(),
+            currentVersion: version,
+            oldestVersion: version,
+            materialId,
+            origin: 'KMS',
+          },
+          before.kind === 'absent',
+        )
+      }),
+
+    async describe(name) {
+      refuseClosed()
+      const entry = await read(name)
+      if (entry.kind === 'tombstone') await sweepDestroyed(entry.name)
+      if (entry.kind !== 'alias') return keyOf(name, entry)
+      const record = await follow(name, entry.keyId)
+      if (record === undefined) throw kmsError('KeyNotFound', { key: name })
+      return record
+    },
+
+    async list({ limit, after = '' }) {
+      refuseClosed()
+      const found: KeyRecord[] = []
+      const unreadable: string[] = []
+      let last = ''
+      const names = await entries.names(after)
+      for await (const [{ id }, entry] of entries.readAll(names)) {
+        refuseReleased()
+        if (entry.kind === 'tombstone') await sweepDestroyed(entry.name)
+        if (entry.kind !== 'key' && entry.kind !== 'unreadable') continue
+        if (found.length + unreadable.length === limit) return { keys: found, unreadable, next: last }
+        if (entry.kind === 'key') found.push(entry.record)
+        else unreadable.push(id)
+        last = id
+      }
+      return { keys: found, unreadable }
+    },
+
+    update: (keyId, patch, etag) =>
+      alone(async () => {
+        const record = await unchangedKey(keyId, etag)
+        const aliases = patch.aliases ?? record.aliases
+        const added = aliases.filter((alias) => !record.aliases.includes(alias))
+        const writeAliases = await claimAliases(keyId, added)
+        await writeAliases()
+        const saved = await saveRecord(patched(record, patch))
+        await dropAliases(record.aliases.filter((alias) => !aliases.includes(alias)))
+        return saved
+      }),
+
+    rotate: (keyId, etag) =>
+      alone(async () => {
+        const record = await unchangedKey(keyId, etag)
+        const version = record.currentVersion + 1
+        const materialId = await addVersion(keyId, version, record.oldestVersion)
+        return saveRecord({ ...record, currentVersion: version, materialId, rotatedAt: clock.now() })
+      }),
+
+    destroy: (keyId, etag) =>
+      alone(async () => {
+        const { currentVersion, aliases } = await unchangedKey(keyId, etag)
+        await save({ kind: 'tombstone', name: keyId, lastVersion: currentVersion, destroyedAt: clock.now() })
+        // The key is destroyed from here on; what can't be removed now is removed when the tombstone is next met.
+        await versions.removeAll(keyId).catch(() => {})
+        await dropAliases(aliases)
+      }),
+
+    async wrap({ keyId, version, plaintext, aad }) {
+      refuseClosed()
+      const record = await recordFor(keyId, ({ currentVersion }) => currentVersion === version)
+      if (record.currentVersion !== version) throw kmsError('KeyVersionNotCurrent', { key: keyId })
+      return versions.withMaterial(record, version, ({ material }) => sealXChaCha(material, plaintext, aad, random))
+    },
+
+    async unwrap({ keyId, version, algorithm, materialId, wrapped, aad }) {
+      refuseClosed()
+      const holds = (record: KeyRecord): boolean => version >= record.oldestVersion && version <= record.currentVersion
+      const record = await recordFor(keyId, holds)
+      if (!holds(record)) throw kmsError('KeyMaterialReplaced', { key: keyId, version })
+      return versions.withMaterial(record, version, (held) => {
+        const plaintext = algorithm === XCHACHA20_POLY1305 ? openXChaCha(held.material, wrapped, aad) : undefined
+        if (plaintext !== undefined) return plaintext
+        if (held.materialId !== materialId) throw kmsError('KeyMaterialReplaced', { key: keyId, version })
+        throw kmsError('InvalidCiphertext')
+      })
+    },
+
+    async health() {
+      refuseClosed()
+      const bytes = await readStoreFile(directory).catch((error: unknown) => {
+        throw readFailure(directory, error)
+      })
+      if (bytes === undefined) throw kmsError('RealmMissing', { realm: ring.realm, place: directory })
+      const file = parseStoreFile(bytes, join(directory, STORE_FILE))
+      if (file.content.realm !== ring.realm) {
+        throw kmsError('RealmConflict', {
+          realm: ring.realm,
+          place: directory,
+          reason: 'another key store took its place',
+        })
+      }
+      if (!isAuthentic(file.raw, 'store', macKey)) {
+        throw kmsError('StoreDamaged', { path: file.path, reason: 'its contents are not what was written' })
+      }
+    },
+
+    close() {
+      closing ??= lock.idle().then(() => {
+        released = true
+        versions.close()
+        entries.close()
+        ring.close()
+      })
+      return closing
+    },
+  }
+}
+
+function keyOf(name: string, entry: Entry): KeyRecord {
+  if (entry.kind === 'key') return entry.record
+  if (entry.kind === 'unreadable') throw unavailable(name, entry.reason)
+  throw kmsError('KeyNotFound', { key: name })
+}
+
+function unavailable(keyId: string, reason: string): Error {
+  return kmsError('KeyUnavailable', { key: keyId, reason })
+}
+
+function invalidName(path: string): Error {
+  return kmsError('ValidationError', { path, reason: 'names have 1 to 128 of A-Z a-z 0-9 . _ -' })
+}
+
+/** The record with a patch applied: absent members stay, `null` clears. */
+function patched(record: KeyRecord, patch: KeyPatch): KeyRecord {
+  const { deletionAt, stateBeforeDeletion, rotationPeriodDays, ...rest } = record
+  return {
+    ...rest,
+    aliases: [...(patch.aliases ?? record.aliases)],
+    description: patch.description ?? record.description,
+    tags: patch.tags === undefined ? record.tags : new Map(patch.tags),
+    state: patch.state ?? record.state,
+    ...optional('deletionAt', patch.deletionAt, deletionAt),
+    ...optional('stateBeforeDeletion', patch.stateBeforeDeletion, stateBeforeDeletion),
+    ...optional('rotationPeriodDays', patch.rotationPeriodDays, rotationPeriodDays),
+  }
+}
+
+function optional<K extends string, V>(name: K, change: V | null | undefined, stored: V | undefined) {
+  const value = change === undefined ? stored : change
+  return (value === undefined || value === null ? {} : { [name]: value }) as { readonly [P in K]?: V }
+}

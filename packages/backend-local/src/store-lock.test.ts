@@ -145,11 +145,11 @@ describe('a lock whose files change under its feet', () => {
   it('is not held by one who succeeded a lock that was given back meanwhile', async () => {
     const living = JSON.stringify(await ownLock())
     await leaveLock({ ...(JSON.parse(living) as object), pid: 2 ** 22 + 1 })
-    const link = fs.link
+    const realLink = fs.link
     vi.spyOn(fs, 'link').mockImplementation(async (from, to) => {
       // Just before the successor is made, its predecessor's successor finishes and another server takes the lock.
       if (/\.lock\.[0-9a-f]{16}$/.test(String(to))) await writeFile(join(directory, '.lock'), living)
-      return link(from, to)
+      return realLink(from, to)
     })
     syncBuiltinESMExports()
     const attempt = createStoreLock(directory, impatientClock()).run(async () => 'ran')
@@ -159,10 +159,10 @@ describe('a lock whose files change under its feet', () => {
 
   it('is free for the next write although its file could not be removed', async () => {
     const lock = createStoreLock(directory, createManualClock(0))
-    const unlink = fs.unlink
+    const realUnlink = fs.unlink
     let failures = 0
     vi.spyOn(fs, 'unlink').mockImplementation((path) => {
-      if (!String(path).endsWith('.lock') || failures++ > 0) return unlink(path)
+      if (!String(path).endsWith('.lock') || failures++ > 0) return realUnlink(path)
       return Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }))
     })
     syncBuiltinESMExports()

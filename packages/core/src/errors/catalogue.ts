@@ -208,8 +208,7 @@ export const errorCatalogue = {
   PreconditionFailed: {
     status: 412,
     s3: 'PreconditionFailed',
-    template:
-      'The configuration is at revision {actual}, not {expected}: another change came first. Read it again and retry.',
+    template: 'Another change came first: this is at {actual}, not at {expected}. Read it again and retry.',
   },
   EntityTooLarge: {
     status: 413,

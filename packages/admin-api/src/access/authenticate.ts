@@ -35,7 +35,7 @@ export interface AuthenticatorOptions {
 }
 
 /** Largest body, in bytes. */
-export const MAX_BODY_BYTES = 1_048_576
+const MAX_BODY_BYTES = 1_048_576
 
 /** Services a signature may be for (contract §1): what real clients are set to. */
 const SERVICES = ['s3', 'execute-api', 'kms', 'sts'] as const

@@ -7,7 +7,7 @@ import type { Query } from '../request/read-query.ts'
 /** Where the admin API lives. */
 export const ADMIN_PREFIX = '/rustfs/admin/v3'
 /** Where `mc` looks for the few routes it knows. */
-export const MINIO_PREFIX = '/minio/admin/v3'
+const MINIO_PREFIX = '/minio/admin/v3'
 
 export type Method = 'GET' | 'POST'
 

@@ -41,7 +41,8 @@ export const statusRoute: Route = defineRoute({
   paths: ['/kms/status', '/kms/service-status'],
   minioPaths: ['/kms/status'],
   scope: 'service',
-  permission: ['kms:ServiceControl', 'kms:DescribeKey'],
+  // An explicit deny of the first is final, and reading the status is the lesser right.
+  permission: ['kms:DescribeKey', 'kms:ServiceControl'],
   reply: statusReply,
   indented: true,
   lifecycle: true,

@@ -114,7 +114,7 @@ export const errorCatalogue = {
     status: 409,
     s3: 'ServiceUnavailable',
     s3Status: 503,
-    template: 'There is no configuration to start. POST one to /rustfs/admin/v3/kms/configure first.',
+    template: 'There is no configuration. POST one to /rustfs/admin/v3/kms/configure first.',
   },
   AlreadyRunning: {
     status: 409,

@@ -10,12 +10,11 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '32' },
   },
 })
-const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 await import('../build.mjs')
-const outfile = here('../.cache/bench.mjs')
+const outfile = fileURLToPath(new URL('../.cache/bench.mjs', import.meta.url))
 await build({
-  entryPoints: [here('./compare.ts')],
+  entryPoints: [fileURLToPath(new URL('./compare.ts', import.meta.url))],
   outfile,
   bundle: true,
   platform: 'node',
@@ -27,8 +26,8 @@ await build({
 const { compare } = await import(outfile)
 rmSync(outfile)
 await compare({
-  server: here('../dist/kms-server.mjs'),
-  echo: here('./echo-server.mjs'),
+  server: fileURLToPath(new URL('../dist/kms-server.mjs', import.meta.url)),
+  echo: fileURLToPath(new URL('./echo-server.mjs', import.meta.url)),
   rounds: Number(values.rounds),
   requestsPerRound: Number(values.requests),
   connections: Number(values.connections),

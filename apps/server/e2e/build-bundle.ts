@@ -1,4 +1,4 @@
 /** Builds the bundle the suites run, once. */
 export async function setup(): Promise<void> {
-  await import('../build.mjs' as string)
+  await import(new URL('../build.mjs', import.meta.url).href)
 }

@@ -61,7 +61,7 @@ export function launch({ env = {}, args = [], cwd = tmpdir(), script = bundle, m
   const output = { stdout: '', stderr: '' }
   const watchers = new Set<() => void>()
   const notify = (): void => {
-    for (const watcher of [...watchers]) watcher()
+    for (const watcher of watchers) watcher()
   }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name]?.setEncoding('utf8').on('data', (text: string) => {

@@ -68,8 +68,11 @@ export async function startKmsServer({ given, environment, logFor }: KmsServerOp
     manager = await bootManager({ settings, data, drivers: drivers(data), bootstrap, logFor })
     return await listen({ settings, manager, lock, tls, defaultCredentials, logFor })
   } catch (error) {
-    await manager?.close()
-    await lock.release()
+    try {
+      await manager?.close()
+    } finally {
+      await lock.release()
+    }
     throw error
   }
 }
@@ -240,11 +243,30 @@ async function listen({ settings, manager, lock, tls, defaultCredentials, logFor
 
     async stop() {
       log.info('Stopping: requests under way may finish.', { event: 'draining', seconds: settings.KMS_DRAIN_SECONDS })
+      const deadline = performance.now() + settings.KMS_DRAIN_SECONDS * 1000
       await server.drain(settings.KMS_DRAIN_SECONDS)
-      await manager.close()
+      const left = Math.max(deadline - performance.now(), LEAST_CLOSING_MS)
+      if (!(await endsWithin(manager.close(), left))) {
+        log.warn('A key store did not close in time.', { event: 'close_cut_off' })
+      }
       await lock.release()
       log.info('Stopped.', { event: 'stopped' })
     },
+  }
+}
+
+/** Closing a backend that does not answer must not outlast the patience of whoever stops the server. */
+const LEAST_CLOSING_MS = 1000
+
+async function endsWithin(work: Promise<void>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds)
+  })
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

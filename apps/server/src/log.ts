@@ -36,7 +36,7 @@ export function createLog({ level, format }: LogOptions, sink: LineSink = standa
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (name) => ({ level: name }) },
     },
-    destination as pino.DestinationStream,
+    destination,
   )
   return (part) => {
     const lines = root.child({ target: `rustfs::kms::${part}` })

@@ -10,7 +10,7 @@ export function prettyLine(line: string): string {
   const time = String(record['time']).slice(11, 23)
   const level = String(record['level']).toUpperCase().padEnd(5)
   // Values may come from a request: nothing in them reaches the terminal as a control sequence.
-  const shown = `${time} ${level} ${record['target']} ${record['msg']}${rest.join('')}`.replace(
+  const shown = `${time} ${level} ${String(record['target'])} ${String(record['msg'])}${rest.join('')}`.replace(
     /[\p{Cc}\u2028\u2029]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

@@ -69,7 +69,7 @@ describe('spaces', () => {
   ])('%s is the admin plane, as it was sent', async (path) => {
     const { request } = await import('node:http')
     const text = await new Promise<string>((resolve, reject) => {
-      request(`${origin}`, { path }, (response) => {
+      request(origin, { path }, (response) => {
         let body = ''
         response.setEncoding('utf8').on('data', (part: string) => {
           body += part

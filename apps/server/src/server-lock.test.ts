@@ -16,7 +16,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'kms-lock-'))
 })
 afterEach(async () => {
-  for (const lock of held.splice(0)) await lock.release()
+  for (const taken of held.splice(0)) await taken.release()
   for (const child of children.splice(0)) child.kill('SIGKILL')
   rmSync(folder, { recursive: true })
 })
@@ -86,6 +86,7 @@ describe('lockDataDirectory', () => {
   it('takes over what was left before the machine was started again', async () => {
     await leave({ namespace: 'another-boot pid:[4026531836]' })
     await lock()
+    expect(readHolder()).toMatchObject({ pid: process.pid })
   })
 
   it('does not take over a file that is not a lock', async () => {

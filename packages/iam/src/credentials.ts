@@ -1,5 +1,5 @@
-import { inspect } from 'node:util'
 import type { Principal } from './principal.ts'
+import { createStoredCredential, type StoredCredential } from './stored-credential.ts'
 
 /** An access key and its secret. */
 export interface Credentials {
@@ -9,19 +9,13 @@ export interface Credentials {
   readonly secretAccessKey: string
 }
 
-/** What is known of an access key. */
-export interface StoredCredential {
-  readonly principal: Principal
-  /** Not enumerable: serialising, spreading or inspecting the object leaves it out. */
-  readonly secretAccessKey: string
-}
-
 /** The directory of access keys. */
 export interface CredentialStore {
   /**
-   * The credential of an access key, or `undefined` for one that is unknown, disabled or expired, and for a session
-   * token that does not belong to it; a long-term key has none, so with one it is not found. Takes no account of the
-   * secret: comparing signatures, at equal cost for unknown keys, is the caller's.
+   * The credential of an access key, or `undefined` for one that is unknown or disabled; a long-term key has no session
+   * token, so with one it is not found. A store of sessions throws an IamError for a token it refuses: `ExpiredToken`,
+   * else `InvalidTokenId`. Takes no account of the secret: comparing signatures, at equal cost for unknown keys, is the
+   * caller's.
    */
   find(accessKeyId: string, sessionToken?: string): StoredCredential | undefined | Promise<StoredCredential | undefined>
 }
@@ -43,7 +37,11 @@ export function isDefaultCredentials(credentials: Credentials): boolean {
  * could never sign. Throws a CredentialsError (`code: 'InvalidCredentials'`, `field`).
  */
 export function validateCredentials(credentials: Credentials): void {
-  if (isDefaultCredentials(credentials)) return
+  if (!isDefaultCredentials(credentials)) validateUserCredentials(credentials)
+}
+
+/** As `validateCredentials`, but the default credentials are refused like any others: they are for root alone. */
+export function validateUserCredentials(credentials: Credentials): void {
   const { accessKeyId, secretAccessKey } = credentials
   if (!/^[!-+\--~]{3,128}$/.test(accessKeyId)) {
     throw credentialsError(
@@ -61,27 +59,20 @@ export function validateCredentials(credentials: Credentials): void {
  * credentials of the wrong shape.
  */
 export function createRootCredentials(credentials: Credentials): CredentialStore {
-  validateCredentials(credentials)
-  const { accessKeyId, secretAccessKey } = credentials
-  const principal: Principal = Object.freeze({
-    kind: 'root',
-    name: accessKeyId,
-    accessKeyId,
-    policies: Object.freeze([]),
-  })
-  const root = createStoredCredential(principal, secretAccessKey)
+  const root = createRootCredential(credentials)
+  const accessKeyId = root.principal.name
   return {
     find: (candidate, sessionToken) => (candidate === accessKeyId && sessionToken === undefined ? root : undefined),
   }
 }
 
-function createStoredCredential(principal: Principal, secretAccessKey: string): StoredCredential {
-  const shown = { principal, secretAccessKey: '***' }
-  const hidden = { principal } as StoredCredential
-  Object.defineProperty(hidden, 'secretAccessKey', { get: () => secretAccessKey })
-  // With showHidden and getters, inspect would call the accessor.
-  Object.defineProperty(hidden, inspect.custom, { value: () => shown })
-  return Object.freeze(hidden)
+/** Root as `find` returns it. Throws a CredentialsError. */
+export function createRootCredential(credentials: Credentials): StoredCredential {
+  validateCredentials(credentials)
+  const { accessKeyId, secretAccessKey } = credentials
+  const policies = Object.freeze([])
+  const principal: Principal = Object.freeze({ kind: 'root', name: accessKeyId, accessKeyId, policies })
+  return createStoredCredential(principal, secretAccessKey)
 }
 
 function credentialsError(field: keyof Credentials, message: string): CredentialsError {

@@ -8,12 +8,22 @@ export interface Caller {
   readonly name: string
 }
 
+/** What makes a principal temporary. */
+export interface PrincipalSession {
+  /** Limits the principal to what this allows as well; without it the session has all of its parent's rights. */
+  readonly policy?: Policy
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number
+}
+
 /** A caller and what it may do. */
 export interface Principal extends Caller {
   /** The access key the request was signed with; absent for the anonymous principal. */
   readonly accessKeyId?: string
   /** Identity policies; those of `root` are not consulted, root passes everything. */
   readonly policies: readonly Policy[]
+  /** Only with temporary credentials; `kind`, `name` and `policies` are then the parent's. */
+  readonly session?: PrincipalSession
 }
 
 /** The principal of unsigned requests: no rights of its own. */

@@ -1,20 +1,30 @@
 import { readFileSync } from 'node:fs'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
-const block = (language: string) => new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(read('../README.md'))?.[1]
+const blocks = (language: string) =>
+  Array.from(read('../README.md').matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs')), ([, text]) => text)
 
 afterEach(() => {
   vi.restoreAllMocks()
 })
 
-it('the first example of the README is examples/decide.ts', () => {
-  expect(block('ts')).toBe(read('../examples/decide.ts'))
+describe.each([
+  [0, 'decide.ts', () => import('../examples/decide.ts')],
+  [1, 'users.ts', () => import('../examples/users.ts')],
+] as const)('example %i of the README', (index, name, run) => {
+  it(`is examples/${name}`, () => {
+    expect(blocks('ts')[index]).toBe(read(`../examples/${name}`))
+  })
+
+  it('and prints what the README says', async () => {
+    const lines: string[] = []
+    vi.spyOn(console, 'log').mockImplementation((...words: unknown[]) => void lines.push(words.join(' ')))
+    await run()
+    expect(`${lines.join('\n')}\n`).toBe(blocks('text')[index])
+  })
 })
 
-it('and prints what the README says', async () => {
-  const lines: string[] = []
-  vi.spyOn(console, 'log').mockImplementation((...words: unknown[]) => void lines.push(words.join(' ')))
-  await import('../examples/decide.ts')
-  expect(`${lines.join('\n')}\n`).toBe(block('text'))
+it('has no other examples', () => {
+  expect([blocks('ts').length, blocks('text').length]).toEqual([2, 2])
 })

@@ -2,8 +2,7 @@ import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createServerKey, kmsError, type Secret, type ServerKey, type ServerKeys } from '@kms/core'
-import { createDurably } from './create-durably.ts'
+import { createServerKey, kmsError, type Secret, type ServerKey, type ServerKeys, writeDurably } from '@kms/core'
 import { decodeKeyBytes } from './setting-kinds.ts'
 import type { Settings } from './setting-table.ts'
 import { exitCodes, settingsError, startupError } from './startup-error.ts'
@@ -60,7 +59,7 @@ async function findCurrent({
   const expected = await sealingKeyOf(stateDirectory)
   if (expected !== undefined) throw kmsError('ServerKeyMissing', { expected, path })
   const bytes = randomBytes(32)
-  await createDurably(path, `${bytes.toString('base64')}\n`)
+  await writeDurably(path, `${bytes.toString('base64')}\n`, { mode: 0o600, exclusive: true })
   return { current: createServerKey(bytes), origin: 'generated' }
 }
 

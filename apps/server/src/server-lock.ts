@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdir, readFile, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
+import { writeDurably } from '@kms/core'
 import { z } from 'zod'
-import { createDurably, replaceDurably } from './create-durably.ts'
 import { lookFor, ownIdentity, type ProcessIdentity } from './process-identity.ts'
 import { exitCodes, startupError } from './startup-error.ts'
 
@@ -52,7 +52,7 @@ export async function lockDataDirectory(directory: string, address: string): Pro
   return {
     async announce(actual) {
       holder = { ...holder, address: actual }
-      await replaceDurably(path, encode(holder))
+      await writeDurably(path, encode(holder), { mode: 0o600 })
     },
     async release() {
       if ((await readText(path)) === encode(holder)) await unlink(path)
@@ -69,7 +69,7 @@ export async function lockDataDirectory(directory: string, address: string): Pro
 async function acquire(path: string, holder: Holder, directory: string): Promise<void> {
   for (;;) {
     try {
-      return await createDurably(path, encode(holder))
+      return await writeDurably(path, encode(holder), { mode: 0o600, exclusive: true })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
@@ -79,7 +79,7 @@ async function acquire(path: string, holder: Holder, directory: string): Promise
     const turn = `${path}.${createHash('sha256').update(found).digest('hex').slice(0, 16)}`
     await acquire(turn, holder, directory)
     try {
-      if ((await readText(path)) === found) return await replaceDurably(path, encode(holder))
+      if ((await readText(path)) === found) return await writeDurably(path, encode(holder), { mode: 0o600 })
     } finally {
       await unlink(turn)
     }

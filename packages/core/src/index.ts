@@ -57,6 +57,7 @@ export type {
 export type { Authorize } from './manager/resolve-key.ts'
 export { type Random, systemRandom } from './random.ts'
 export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts'
+export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts'
 export { createFileConfigStore, type FileConfigStoreOptions } from './state/file-config-store.ts'
 export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts'
 export type { CacheStatistics } from './store/data-key-cache.ts'

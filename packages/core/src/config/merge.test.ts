@@ -274,9 +274,12 @@ describe('replace (configure)', () => {
     expect(config['token']).toBeUndefined()
   })
 
-  it('needs the backend only on a first document, and keeps secrets it shows as ***', () => {
+  it('needs backend_type, and keeps secrets it shows as ***', () => {
     const shown = JSON.parse(JSON.stringify(first)) as JsonObject
     expect(diffConfig(first, merge(shown, first, { mode: 'replace' }).config)).toEqual([])
+    expect(() => merge({ name: 'a' }, first, { mode: 'replace' })).toThrow(
+      bad('ValidationError', /^backend_type: is required/),
+    )
     expect(() => merge({ ...shown, endpoint: 'memory://two' }, first, { mode: 'replace' })).toThrow(
       bad('SecretRequired', /^token: /),
     )

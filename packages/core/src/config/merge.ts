@@ -28,8 +28,10 @@ export interface MergedConfig {
  */
 export function mergeConfig(payload: unknown, options: MergeOptions): MergedConfig {
   const { schema, current } = options
-  const patch = schema.canonicalise(payload, current?.backend_type)
-  const driver = schema.driver(patch['backend_type'] ?? current?.backend_type)
+  // A document that replaces the stored one says itself which backend it is for.
+  const assumedType = options.mode === 'merge' ? current?.backend_type : undefined
+  const patch = schema.canonicalise(payload, assumedType)
+  const driver = schema.driver(patch['backend_type'] ?? assumedType)
   const { kept, patch: cleaned, suppliesSecret } = separateSecrets(patch, driver)
   const stored = chooseBase(cleaned, driver, options)
   const base = options.mode === 'merge' ? stored : only(kept, stored)

@@ -1,0 +1,127 @@
+// What @kms/admin-api declares (index). Written by `npm run api:update` from the emitted declarations;
+// a change here is a change others have to follow.
+
+// index.d.ts
+export type { AuthenticatedRequest, Guard } from './access/authenticate.ts';
+export type { Permission } from './access/gate.ts';
+export { type Peer, socketPeer } from './access/peer.ts';
+export { type AdminApi, type AdminApiOptions, type AdminApiSettings, createAdminApi } from './admin-api.ts';
+export type { AdminLogEntry } from './log-entry.ts';
+export type { ReceivedRequest } from './request/received-request.ts';
+
+// access/authenticate.d.ts
+import type { Buffer } from 'node:buffer';
+import { type Clock } from '@kms/core';
+import type { CredentialStore, Principal, RequestContext } from '@kms/iam';
+import type { Context } from 'hono';
+import { type ReceivedRequest } from '../request/received-request.ts';
+import type { Peer } from './peer.ts';
+export interface AuthenticatedRequest {
+    readonly request: ReceivedRequest;
+    readonly principal: Principal;
+    readonly peer: Peer;
+    readonly body: Buffer;
+    readonly context: RequestContext;
+}
+export type Guard = (request: ReceivedRequest, principal: Principal, peer: Peer) => void;
+export interface AuthenticatorOptions {
+    readonly credentials: CredentialStore;
+    readonly clock: Clock;
+    readonly peer: (c: Context) => Peer;
+    readonly guard: Guard | undefined;
+    readonly region: string | undefined;
+    readonly debugSignatures: boolean;
+}
+export declare function createAuthenticator(options: AuthenticatorOptions): (c: Context, request?: ReceivedRequest) => Promise<AuthenticatedRequest>;
+
+// access/gate.d.ts
+import { type Authorize, type EncryptionContext } from '@kms/core';
+import type { Authorizer } from '@kms/iam';
+import type { AuthenticatedRequest } from './authenticate.ts';
+export type Permission = readonly [string, ...string[]];
+export interface Gate {
+    readonly authorize: Authorize;
+    readonly passed: boolean;
+    readonly keyId: string | undefined;
+    learn(context: EncryptionContext): void;
+    requireService(): void;
+    requireSomeKey(): void;
+}
+export declare function createGate(authorizer: Authorizer, { principal, context }: Pick<AuthenticatedRequest, 'principal' | 'context'>, action: Permission): Gate;
+export declare function denied(action: Permission): Error;
+
+// access/peer.d.ts
+import type { Context } from 'hono';
+export interface Peer {
+    readonly address?: string;
+    readonly secure: boolean;
+}
+export declare function socketPeer(c: Context): Peer;
+
+// admin-api.d.ts
+import { type Clock, type KmsManager } from '@kms/core';
+import { type CredentialStore } from '@kms/iam';
+import { type Context, Hono } from 'hono';
+import { type AuthenticatedRequest, type Guard } from './access/authenticate.ts';
+import { type Permission } from './access/gate.ts';
+import { type Peer } from './access/peer.ts';
+import type { AdminLogEntry } from './log-entry.ts';
+export interface AdminApiSettings {
+    readonly region?: string;
+    readonly compatServerInfo?: boolean;
+    readonly debugSignatures?: boolean;
+}
+export interface AdminApiOptions {
+    readonly manager: KmsManager;
+    readonly credentials: CredentialStore;
+    readonly settings?: AdminApiSettings;
+    readonly clock?: Clock;
+    readonly requestId?: (c: Context) => string;
+    readonly peer?: (c: Context) => Peer;
+    readonly guard?: Guard;
+    readonly log?: (entry: AdminLogEntry) => void;
+}
+export interface AdminApi {
+    readonly app: Hono;
+    authenticate(c: Context): Promise<AuthenticatedRequest>;
+    authorize(request: AuthenticatedRequest, permission: Permission, resource?: string): void;
+    refuse(c: Context, error: unknown): Response;
+}
+export declare function createAdminApi(options: AdminApiOptions): AdminApi;
+
+// log-entry.d.ts
+import type { SigV4Computation } from '@kms/sigv4';
+export type AdminLogEntry = {
+    readonly event: 'request';
+    readonly requestId: string;
+    readonly operation: string | undefined;
+    readonly method: string;
+    readonly path: string;
+    readonly principal: string | undefined;
+    readonly accessKeyId: string | undefined;
+    readonly address: string | undefined;
+    readonly keyId: string | undefined;
+    readonly status: number;
+    readonly code: string | undefined;
+    readonly milliseconds: number;
+} | {
+    readonly event: 'failure';
+    readonly requestId: string;
+    readonly error: unknown;
+} | {
+    readonly event: 'signature';
+    readonly requestId: string;
+    readonly computed: SigV4Computation;
+};
+
+// request/received-request.d.ts
+import type { IncomingMessage } from 'node:http';
+import type { RawRequest } from '@kms/sigv4';
+import type { Context } from 'hono';
+export interface ReceivedRequest extends RawRequest {
+    readonly rawPath: string;
+    readonly rawQuery: string;
+    readonly incoming: IncomingMessage | undefined;
+}
+export declare function receiveRequest(c: Context): ReceivedRequest;
+export declare function headerOf(request: RawRequest, name: string): string | undefined;

@@ -1,0 +1,897 @@
+// What @kms/core declares (index). Written by `npm run api:update` from the emitted declarations;
+// a change here is a change others have to follow.
+
+// index.d.ts
+export type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary/canary-store.ts';
+export { createFileCanaryStore, type FileCanaryStoreOptions } from './canary/file-canary-store.ts';
+export { type Clock, systemClock, timestamp } from './clock.ts';
+export type { ConfigChange } from './config/compare.ts';
+export type { BackendDriver, CommonConfig, ConfigDocument, ConfigValue, OpenedBackend, OpenOptions, } from './config/driver.ts';
+export { nearest } from './config/nearest.ts';
+export { REDACTED, Secret } from './config/secret.ts';
+export { secretField } from './config/secret-field.ts';
+export { canonicalContext, type EncryptionContext, parseEncryptionContext } from './context/encryption-context.ts';
+export { decodeEnvelope, type Envelope, type EnvelopeHeader, encodeEnvelope, encodeEnvelopeHeader, envelopeAad, MAX_PLAINTEXT_BYTES, type Realm, VAULT_TRANSIT, type WrapAlgorithm, XCHACHA20_POLY1305, } from './envelope/envelope.ts';
+export { type CatalogueEntry, type ErrorCode, errorCatalogue } from './errors/catalogue.ts';
+export { type ErrorParams, isKmsError, KmsError, type KmsErrorOptions, kmsError } from './errors/kms-error.ts';
+export type { Capabilities, KeyBackend, KeyPage, KeyPatch, KeyRecord, KeyState, NewKey, UnwrapRequest, WrapRequest, } from './keys/key-backend.ts';
+export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts';
+export type { DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts';
+export type { CreatedKey, CreateKeyInput, KeyListing, KeyService, ListKeysInput } from './manager/key-service.ts';
+export { createKmsManager } from './manager/kms-manager.ts';
+export type { Caller, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, ReconfigureOptions, WireStatus, } from './manager/manager-types.ts';
+export type { Authorize } from './manager/resolve-key.ts';
+export { type Random, systemRandom } from './random.ts';
+export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts';
+export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts';
+export { createFileConfigStore, type FileConfigStoreOptions } from './state/file-config-store.ts';
+export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts';
+export type { CacheStatistics } from './store/data-key-cache.ts';
+
+// canary/canary-store.d.ts
+import type { Realm } from '../envelope/envelope.ts';
+export interface Canary {
+    readonly keyId: string;
+    readonly version: number;
+    readonly envelope: Buffer;
+    readonly digest: Buffer;
+}
+export interface KeyMemory {
+    readonly highestVersion: number;
+    readonly destroyed: boolean;
+}
+export interface CanarySet {
+    readonly isEmpty: boolean;
+    memory(keyId: string): KeyMemory | undefined;
+    add(canary: Canary): Promise<void>;
+    markDestroyed(keyId: string, version: number): Promise<void>;
+    sample(limit: number, keyId?: string): Promise<readonly Canary[]>;
+}
+export interface CanaryStore {
+    open(realm: Realm): Promise<CanarySet>;
+    close(): Promise<void>;
+}
+
+// canary/file-canary-store.d.ts
+import type { Random } from '../random.ts';
+import type { CanaryStore } from './canary-store.ts';
+export interface FileCanaryStoreOptions {
+    readonly directory: string;
+    readonly random: Random;
+    readonly onDamaged: (message: string) => void;
+}
+export declare function createFileCanaryStore(options: FileCanaryStoreOptions): CanaryStore;
+
+// clock.d.ts
+export interface Clock {
+    now(): number;
+    after(ms: number, callback: () => void): () => void;
+}
+export declare const systemClock: Clock;
+export declare function timestamp(clock: Clock): string;
+
+// config/compare.d.ts
+import type { ConfigValue } from './driver.ts';
+export interface ConfigChange {
+    readonly path: string;
+    readonly from?: unknown;
+    readonly to?: unknown;
+}
+export declare function diffConfig(from: Readonly<Record<string, ConfigValue | undefined>>, to: Readonly<Record<string, ConfigValue | undefined>>): readonly ConfigChange[];
+
+// config/driver.d.ts
+import type { z } from 'zod';
+import type { Clock } from '../clock.ts';
+import type { Realm } from '../envelope/envelope.ts';
+import type { KeyBackend } from '../keys/key-backend.ts';
+import type { Random } from '../random.ts';
+import type { Secret } from './secret.ts';
+export type ConfigValue = null | boolean | number | string | Secret | readonly ConfigValue[] | {
+    readonly [field: string]: ConfigValue;
+};
+export interface CommonConfig {
+    readonly backend_type: string;
+    readonly default_key_id?: string;
+    readonly timeout_seconds: number;
+    readonly retry_attempts: number;
+    readonly enable_cache: boolean;
+    readonly max_cached_keys: number;
+    readonly cache_ttl_seconds: number;
+    readonly allow_offline_decryption: boolean;
+}
+export type ConfigDocument = CommonConfig & {
+    readonly [field: string]: ConfigValue | undefined;
+};
+export interface OpenOptions {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly expectedRealm?: Realm;
+    readonly mayInitialise: boolean;
+    readonly signal: AbortSignal;
+}
+export interface OpenedBackend {
+    readonly backend: KeyBackend;
+    readonly initialised: boolean;
+    readonly notes: readonly string[];
+}
+export interface BackendDriver {
+    readonly type: string;
+    readonly aliases: readonly string[];
+    readonly fieldAliases: ReadonlyMap<string, string>;
+    readonly shape: Readonly<Record<string, z.ZodType>>;
+    check?(config: ConfigDocument): {
+        readonly path: string;
+        readonly reason: string;
+    } | undefined;
+    canonicalise?(field: string, value: unknown): unknown;
+    readonly secrets: readonly (readonly string[])[];
+    readonly exclusive: readonly (readonly string[])[];
+    readonly variants: readonly string[];
+    identity(config: Readonly<Record<string, unknown>>): string | undefined;
+    secretBinding(config: Readonly<Record<string, unknown>>): string;
+    summary(config: ConfigDocument): Readonly<Record<string, string | number | boolean | null>>;
+    open(config: ConfigDocument, options: OpenOptions): Promise<OpenedBackend>;
+}
+
+// config/nearest.d.ts
+export declare function nearest(word: string, candidates: Iterable<string>): string | undefined;
+
+// config/secret-field.d.ts
+import { z } from 'zod';
+import { Secret } from './secret.ts';
+export declare function secretField(): z.ZodType<Secret, string | Secret>;
+
+// config/secret.d.ts
+export declare const REDACTED = "***";
+export declare class Secret {
+    #private;
+    constructor(text: string);
+    reveal(): string;
+    equals(other: Secret): boolean;
+    toJSON(): string;
+    toString(): string;
+}
+
+// context/encryption-context.d.ts
+import { Buffer } from 'node:buffer';
+export type EncryptionContext = ReadonlyMap<string, string>;
+export declare function parseEncryptionContext(input: unknown): EncryptionContext;
+export declare function canonicalContext(context: EncryptionContext): Buffer;
+
+// envelope/envelope.d.ts
+import { Buffer } from 'node:buffer';
+export type Realm = string;
+export type WrapAlgorithm = number;
+export declare const XCHACHA20_POLY1305: WrapAlgorithm;
+export declare const VAULT_TRANSIT: WrapAlgorithm;
+export interface EnvelopeHeader {
+    readonly algorithm: WrapAlgorithm;
+    readonly realm: Realm;
+    readonly materialId: string;
+    readonly version: number;
+    readonly keyId: string;
+}
+export interface Envelope extends EnvelopeHeader {
+    readonly headerBytes: Buffer;
+    readonly wrapped: Buffer;
+}
+export declare const MAX_PLAINTEXT_BYTES = 4096;
+export declare function encodeEnvelopeHeader(header: EnvelopeHeader): Buffer;
+export declare function encodeEnvelope(headerBytes: Uint8Array, wrapped: Uint8Array): Buffer;
+export declare function decodeEnvelope(bytes: Buffer): Envelope;
+export declare function envelopeAad(headerBytes: Uint8Array, canonicalContext: Uint8Array): Buffer;
+
+// errors/catalogue.d.ts
+export interface CatalogueEntry {
+    readonly status: number;
+    readonly s3: string;
+    readonly s3Status?: number;
+    readonly template: string;
+}
+export declare const errorCatalogue: {
+    readonly InvalidRequest: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: '{reason}';
+    };
+    readonly ValidationError: {
+        readonly status: 400;
+        readonly s3: 'InvalidArgument';
+        readonly template: '{path}: {reason}';
+    };
+    readonly InvalidCiphertext: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The ciphertext could not be opened: it is damaged, or the encryption context is not the one it was made with.';
+    };
+    readonly UnsupportedFormat: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The ciphertext uses {what}, which this release does not know. Use the release that wrote it, or a newer one.';
+    };
+    readonly KeyMaterialReplaced: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'Key "{key}" no longer holds the material this ciphertext was wrapped with (version {version}): the key was destroyed and made again, or restored from elsewhere.';
+    };
+    readonly UnknownKeyStore: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The ciphertext was made by key store {realm}, which this server does not know. Send it to the server that made it.';
+    };
+    readonly IncorrectKey: {
+        readonly status: 400;
+        readonly s3: 'KMS.IncorrectKeyException';
+        readonly template: 'The ciphertext was made with key "{actual}", not with "{expected}".';
+    };
+    readonly SecretRequired: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: '{path}: the stored secret belongs to the connection it was given for, and this change alters it. Supply the secret again.';
+    };
+    readonly RootKeyMismatch: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The root key given does not open the key store at {path}. Supply the one it was initialised with.';
+    };
+    readonly PolicyViolation: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: '{path}: refused by server policy. {hint}';
+    };
+    readonly MissingContentSHA256: {
+        readonly status: 400;
+        readonly s3: 'MissingContentSHA256';
+        readonly template: 'A body over {limit} bytes must announce its hash in x-amz-content-sha256.';
+    };
+    readonly XAmzContentSHA256Mismatch: {
+        readonly status: 400;
+        readonly s3: 'XAmzContentSHA256Mismatch';
+        readonly template: 'The body received does not match x-amz-content-sha256.';
+    };
+    readonly AuthorizationHeaderMalformed: {
+        readonly status: 400;
+        readonly s3: 'AuthorizationHeaderMalformed';
+        readonly template: '{reason}';
+    };
+    readonly AuthorizationQueryParametersError: {
+        readonly status: 400;
+        readonly s3: 'AuthorizationQueryParametersError';
+        readonly template: '{reason}';
+    };
+    readonly AccessDenied: {
+        readonly status: 403;
+        readonly s3: 'AccessDenied';
+        readonly template: '{reason}';
+    };
+    readonly SignatureDoesNotMatch: {
+        readonly status: 403;
+        readonly s3: 'SignatureDoesNotMatch';
+        readonly template: 'The signature does not match. Check the secret key, and that nothing between you and the server rewrites the request.';
+    };
+    readonly InvalidAccessKeyId: {
+        readonly status: 403;
+        readonly s3: 'InvalidAccessKeyId';
+        readonly template: 'The access key is not known here.';
+    };
+    readonly RequestTimeTooSkewed: {
+        readonly status: 403;
+        readonly s3: 'RequestTimeTooSkewed';
+        readonly template: 'The request was signed more than {minutes} minutes away from the time here ({now}). Set your clock.';
+    };
+    readonly KeyNotFound: {
+        readonly status: 404;
+        readonly s3: 'KMS.NotFoundException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" does not exist. GET /rustfs/admin/v3/kms/keys lists the keys.';
+    };
+    readonly NoSuchRoute: {
+        readonly status: 404;
+        readonly s3: 'NoSuchKey';
+        readonly template: 'There is nothing at {path}. GET /rustfs/admin/v3/openapi.json lists the routes.';
+    };
+    readonly MethodNotAllowed: {
+        readonly status: 405;
+        readonly s3: 'MethodNotAllowed';
+        readonly template: '{method} is not allowed on {path}. Allowed: {allow}.';
+    };
+    readonly NoConfiguration: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'There is no configuration. POST one to /rustfs/admin/v3/kms/configure first.';
+    };
+    readonly AlreadyRunning: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The service is running. Change it with POST /rustfs/admin/v3/kms/reconfigure, which does not interrupt it.';
+    };
+    readonly KeyAlreadyExists: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The name "{key}" is already taken by a key or an alias. Choose another one.';
+    };
+    readonly KeyIdRetired: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The key id "{key}" belonged to a destroyed key and cannot be used again on this backend. Choose another one.';
+    };
+    readonly KeyDisabled: {
+        readonly status: 409;
+        readonly s3: 'KMS.DisabledException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" is disabled: it still decrypts, but wraps nothing new. Enable it or name another key.';
+    };
+    readonly KeyPendingDeletion: {
+        readonly status: 409;
+        readonly s3: 'KMS.KMSInvalidStateException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" is scheduled for deletion. Cancel the deletion to use it.';
+    };
+    readonly KeyUnavailable: {
+        readonly status: 409;
+        readonly s3: 'KMS.KMSInvalidStateException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" cannot be used: {reason}.';
+    };
+    readonly DefaultKeyMissing: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The default key "{key}" does not exist in this key store. Name an existing key, or create it before making it the default.';
+    };
+    readonly StoreNotOurs: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{path} is neither empty nor a key store of this product ({reason}). It was left untouched; choose another place.';
+    };
+    readonly StoreUnwritable: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{path} cannot be used: {reason}.';
+    };
+    readonly StoreDamaged: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{path} is damaged: {reason}. Restore it from a backup; nothing was changed.';
+    };
+    readonly RootKeyMissing: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'The key store at {path} is sealed by a root key that is not here ({expected}). Bring it back; a key store never gets a new one.';
+    };
+    readonly RealmMissing: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'Key store {realm} is expected at {place} but is not there. If a volume is not mounted, mount it; nothing was created in its place.';
+    };
+    readonly RealmConflict: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'What is at {place} is not key store {realm} as this server knows it: {reason}. Nothing was changed.';
+    };
+    readonly ProofFailed: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'The key store did not pass the check "{step}": {reason}. Nothing was changed.';
+    };
+    readonly PreconditionFailed: {
+        readonly status: 412;
+        readonly s3: 'PreconditionFailed';
+        readonly template: 'Another change came first: this is at {actual}, not at {expected}. Read it again and retry.';
+    };
+    readonly EntityTooLarge: {
+        readonly status: 413;
+        readonly s3: 'EntityTooLarge';
+        readonly s3Status: 400;
+        readonly template: 'The body is larger than {limit} bytes.';
+    };
+    readonly TooManyRequests: {
+        readonly status: 429;
+        readonly s3: 'SlowDown';
+        readonly s3Status: 503;
+        readonly template: 'Too many failed authentications. Correctly signed requests are not affected; retry later.';
+    };
+    readonly InternalError: {
+        readonly status: 500;
+        readonly s3: 'InternalError';
+        readonly template: 'An internal error occurred. Quote the request id to the operator of this server.';
+    };
+    readonly UnsupportedCapability: {
+        readonly status: 501;
+        readonly s3: 'NotImplemented';
+        readonly template: 'The {backend} backend cannot {capability}.';
+    };
+    readonly NotRunning: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'The KMS is not running (status: {status}). POST /rustfs/admin/v3/kms/start starts a configured service.';
+    };
+    readonly BackendUnavailable: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'The key store {store} cannot be reached: {reason}. Retry later.';
+    };
+    readonly StorageFailed: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'Writing {what} failed: {reason}. Nothing was changed; mend the storage and retry.';
+    };
+    readonly KeyVersionNotCurrent: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'Key "{key}" was rotated while it was being used. Retry.';
+    };
+    readonly BackendTimeout: {
+        readonly status: 504;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'The key store did not answer within {seconds} s. Retry, or raise timeout_seconds.';
+    };
+    readonly ServerKeyMissing: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'The stored configuration is sealed under server key {expected}, and no server key was found. Restore {path}, or set KMS_SERVER_KEY or KMS_SERVER_KEY_FILE.';
+    };
+    readonly ServerKeyMismatch: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'The stored configuration is sealed under server key {expected}; the one supplied is {actual}. Supply the right one, or the old one as KMS_SERVER_KEY_PREVIOUS.';
+    };
+    readonly NewerFormat: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: '{path} has format {found}; this release knows formats up to {known}. Use the release that wrote it, or a newer one.';
+    };
+};
+export type ErrorCode = keyof typeof errorCatalogue;
+
+// errors/kms-error.d.ts
+import { type ErrorCode, errorCatalogue } from './catalogue.ts';
+type Placeholders<T extends string> = T extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
+export type ErrorParams<C extends ErrorCode> = {
+    readonly [P in Placeholders<(typeof errorCatalogue)[C]['template']>]: string | number;
+};
+type ParamsArgument<C extends ErrorCode> = [Placeholders<(typeof errorCatalogue)[C]['template']>] extends [never] ? [params?: undefined, options?: KmsErrorOptions] : [params: ErrorParams<C>, options?: KmsErrorOptions];
+export interface KmsErrorOptions {
+    readonly cause?: unknown;
+    readonly retryAfterSeconds?: number;
+}
+export declare class KmsError extends Error {
+    readonly name = "KmsError";
+    readonly code: ErrorCode;
+    readonly retryAfterSeconds: number | undefined;
+    constructor(code: ErrorCode, message: string, options?: KmsErrorOptions);
+    get status(): number;
+    toJSON(): {
+        code: ErrorCode;
+        message: string;
+    };
+}
+export declare function kmsError<C extends ErrorCode>(code: C, ...[params, options]: ParamsArgument<C>): KmsError;
+export declare function isKmsError(error: unknown, ...codes: readonly ErrorCode[]): error is KmsError;
+export {};
+
+// keys/key-backend.d.ts
+import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts';
+export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
+export interface KeyRecord {
+    readonly keyId: string;
+    readonly aliases: readonly string[];
+    readonly description: string;
+    readonly tags: ReadonlyMap<string, string>;
+    readonly state: KeyState;
+    readonly problem?: string;
+    readonly createdAt: number;
+    readonly rotatedAt?: number;
+    readonly deletionAt?: number;
+    readonly stateBeforeDeletion?: 'Enabled' | 'Disabled';
+    readonly rotationPeriodDays?: number;
+    readonly currentVersion: number;
+    readonly oldestVersion: number;
+    readonly materialId: string;
+    readonly origin: 'KMS' | 'EXTERNAL';
+    readonly etag: string;
+}
+export interface NewKey {
+    readonly keyId: string;
+    readonly aliases: readonly string[];
+    readonly description: string;
+    readonly tags: ReadonlyMap<string, string>;
+}
+export interface KeyPatch {
+    readonly aliases?: readonly string[];
+    readonly description?: string;
+    readonly tags?: ReadonlyMap<string, string>;
+    readonly state?: Exclude<KeyState, 'Unavailable'>;
+    readonly deletionAt?: number | null;
+    readonly stateBeforeDeletion?: 'Enabled' | 'Disabled' | null;
+    readonly rotationPeriodDays?: number | null;
+}
+export interface KeyPage {
+    readonly keys: readonly KeyRecord[];
+    readonly unreadable: readonly string[];
+    readonly next?: string;
+}
+export interface WrapRequest {
+    readonly keyId: string;
+    readonly version: number;
+    readonly plaintext: Uint8Array;
+    readonly aad: Uint8Array;
+}
+export interface UnwrapRequest {
+    readonly keyId: string;
+    readonly version: number;
+    readonly algorithm: WrapAlgorithm;
+    readonly materialId: string;
+    readonly wrapped: Uint8Array;
+    readonly aad: Uint8Array;
+}
+export interface Capabilities {
+    readonly encrypt: boolean;
+    readonly decrypt: boolean;
+    readonly generate_data_key: boolean;
+    readonly rotate: boolean;
+    readonly enable_disable: boolean;
+    readonly schedule_deletion: boolean;
+    readonly versioning: boolean;
+    readonly physical_delete: boolean;
+    readonly update_key_metadata: boolean;
+    readonly rewrap: boolean;
+    readonly import: boolean;
+    readonly backup: boolean;
+}
+export interface KeyBackend {
+    readonly realm: Realm;
+    readonly algorithm: WrapAlgorithm;
+    readonly capabilities: Capabilities;
+    create(key: NewKey): Promise<KeyRecord>;
+    describe(name: string): Promise<KeyRecord>;
+    list(page: {
+        readonly limit: number;
+        readonly after?: string;
+    }): Promise<KeyPage>;
+    update(keyId: string, patch: KeyPatch, etag: string): Promise<KeyRecord>;
+    rotate(keyId: string, etag: string): Promise<KeyRecord>;
+    destroy(keyId: string, etag: string): Promise<void>;
+    wrap(request: WrapRequest): Promise<Buffer>;
+    unwrap(request: UnwrapRequest): Promise<Buffer>;
+    health(): Promise<void>;
+    close(): Promise<void>;
+}
+
+// keys/key-name.d.ts
+export declare function isKeyName(text: string): boolean;
+export interface KeyReference {
+    readonly name: string;
+    readonly kind?: 'key' | 'alias';
+}
+export declare function parseKeyReference(text: string, path?: string): KeyReference;
+
+// manager/data-plane.d.ts
+import type { Buffer } from 'node:buffer';
+import { type EncryptionContext } from '../context/encryption-context.ts';
+import type { Random } from '../random.ts';
+import { type Authorize } from './resolve-key.ts';
+import { type SnapshotSource } from './snapshot.ts';
+export type DataKeySpec = 'AES_128' | 'AES_256';
+export interface WrapInput {
+    readonly key?: string;
+    readonly context: EncryptionContext;
+    readonly authorize: Authorize;
+}
+export interface Wrapped {
+    readonly keyId: string;
+    readonly keyVersion: number;
+    readonly ciphertext: Buffer;
+}
+export interface Unwrapped {
+    readonly keyId: string;
+    readonly keyVersion: number;
+    readonly plaintext: Buffer;
+}
+export interface DataPlane {
+    generateDataKey(input: WrapInput & {
+        readonly spec: DataKeySpec;
+    }): Promise<Wrapped & Unwrapped>;
+    encrypt(input: WrapInput & {
+        readonly plaintext: Uint8Array;
+    }): Promise<Wrapped>;
+    decrypt(input: WrapInput & {
+        readonly ciphertext: Buffer;
+    }): Promise<Unwrapped>;
+}
+export declare function createDataPlane(source: SnapshotSource, random: Random): DataPlane;
+
+// manager/key-service.d.ts
+import type { KeyRecord, KeyState } from '../keys/key-backend.ts';
+import { type Authorize } from './resolve-key.ts';
+import { type SnapshotSource } from './snapshot.ts';
+export interface CreateKeyInput {
+    readonly name?: string;
+    readonly description?: string;
+    readonly tags?: ReadonlyMap<string, string>;
+    readonly authorize: Authorize;
+}
+export interface CreatedKey {
+    readonly record: KeyRecord;
+    readonly takenAlias?: string;
+}
+export interface ListKeysInput {
+    readonly limit: number;
+    readonly marker?: string;
+    readonly state?: KeyState;
+}
+export interface KeyListing {
+    readonly keys: readonly KeyRecord[];
+    readonly unreadable: readonly string[];
+    readonly next?: string;
+}
+export interface KeyService {
+    create(input: CreateKeyInput): Promise<CreatedKey>;
+    describe(input: {
+        readonly key: string;
+        readonly authorize: Authorize;
+    }): Promise<KeyRecord>;
+    list(input: ListKeysInput): Promise<KeyListing>;
+}
+export declare function createKeyService(source: SnapshotSource): KeyService;
+
+// manager/kms-manager.d.ts
+import type { KmsManager, KmsManagerOptions } from './manager-types.ts';
+export declare function createKmsManager(options: KmsManagerOptions): KmsManager;
+
+// manager/manager-types.d.ts
+import type { CanaryStore } from '../canary/canary-store.ts';
+import type { Clock } from '../clock.ts';
+import type { ConfigChange } from '../config/compare.ts';
+import type { BackendDriver, ConfigDocument } from '../config/driver.ts';
+import type { Realm } from '../envelope/envelope.ts';
+import type { Capabilities } from '../keys/key-backend.ts';
+import type { Random } from '../random.ts';
+import type { ConfigStore } from '../state/state-document.ts';
+import type { CacheStatistics } from '../store/data-key-cache.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { KeyService } from './key-service.ts';
+export type WireStatus = 'NotConfigured' | 'Configured' | 'Running' | {
+    readonly Error: string;
+};
+export interface Caller {
+    readonly principal: string;
+    readonly address?: string;
+    readonly requestId?: string;
+}
+export interface LifecycleReport {
+    readonly status: WireStatus;
+    readonly revision: number;
+    readonly outcome: 'configured' | 'reconfigured' | 'started' | 'restarted' | 'stopped' | 'unchanged';
+    readonly changed: readonly ConfigChange[];
+    readonly notes: readonly string[];
+}
+export interface ManagerStatus {
+    readonly status: WireStatus;
+    readonly revision: number;
+    readonly config: ConfigDocument | undefined;
+    readonly backendSummary: Readonly<Record<string, string | number | boolean | null>> | undefined;
+    readonly healthy: boolean | undefined;
+    readonly cache: CacheStatistics | undefined;
+    readonly capabilities: Capabilities | undefined;
+    readonly retiredBackends: readonly Realm[];
+    readonly lastError: string | undefined;
+}
+export interface ManagerEvent {
+    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_change_failed' | 'kms_warning';
+    readonly message: string;
+    readonly caller?: Caller;
+    readonly revisionBefore?: number;
+    readonly revision?: number;
+    readonly diff?: readonly ConfigChange[];
+    readonly milliseconds?: number;
+    readonly backend?: Readonly<Record<string, string | number | boolean | null>>;
+}
+export interface ReconfigureOptions {
+    readonly ifMatch?: string;
+}
+export interface KmsManagerOptions {
+    readonly drivers: readonly BackendDriver[];
+    readonly configStore: ConfigStore;
+    readonly canaryStore: CanaryStore;
+    readonly clock?: Clock;
+    readonly random?: Random;
+    readonly onEvent?: (event: ManagerEvent) => void;
+}
+export interface KmsManager {
+    boot(): Promise<void>;
+    configure(document: unknown, caller: Caller, options?: ReconfigureOptions): Promise<LifecycleReport>;
+    reconfigure(patch: unknown, caller: Caller, options?: ReconfigureOptions): Promise<LifecycleReport>;
+    start(options: {
+        readonly force: boolean;
+    }, caller: Caller): Promise<LifecycleReport>;
+    stop(caller: Caller): Promise<LifecycleReport>;
+    status(): ManagerStatus;
+    config(): {
+        readonly document: ConfigDocument;
+        readonly etag: string;
+        readonly revision: number;
+    } | undefined;
+    clearCache(): void;
+    readonly keys: KeyService;
+    readonly data: DataPlane;
+    close(): Promise<void>;
+}
+
+// manager/resolve-key.d.ts
+import type { KeyRecord } from '../keys/key-backend.ts';
+import type { Snapshot } from './snapshot.ts';
+export type Authorize = (keyId: string) => void;
+export declare function resolveKey(snapshot: Snapshot, key: string | undefined, authorize: Authorize): Promise<KeyRecord>;
+
+// manager/retired-store.d.ts
+import type { Clock } from '../clock.ts';
+import type { Realm } from '../envelope/envelope.ts';
+import type { OpenStore } from '../store/open-store.ts';
+export interface RetiredStore {
+    readonly realm: Realm;
+    get(): Promise<OpenStore>;
+    close(seconds: number): Promise<void>;
+}
+export interface RetiredStoreOptions {
+    readonly realm: Realm;
+    readonly clock: Clock;
+    readonly opened?: OpenStore;
+    open(): Promise<OpenStore>;
+}
+export declare function createRetiredStore({ realm, clock, opened, open }: RetiredStoreOptions): RetiredStore;
+
+// manager/snapshot.d.ts
+import type { ConfigDocument } from '../config/driver.ts';
+import type { Realm } from '../envelope/envelope.ts';
+import type { DataKeyCache } from '../store/data-key-cache.ts';
+import type { OpenStore } from '../store/open-store.ts';
+import type { RetiredStore } from './retired-store.ts';
+export interface Snapshot {
+    readonly config: ConfigDocument;
+    readonly active: OpenStore;
+    readonly retired: ReadonlyMap<Realm, RetiredStore>;
+    readonly defaultKeyId: string | undefined;
+    readonly cache: DataKeyCache | undefined;
+}
+export interface SnapshotSource {
+    current(): Snapshot;
+}
+export declare function onSnapshot<T>(source: SnapshotSource, work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
+
+// random.d.ts
+export type Random = (size: number) => Buffer;
+export declare const systemRandom: Random;
+
+// seal/server-key.d.ts
+import { Buffer } from 'node:buffer';
+export type ServerKeyPurpose = 'config' | 'iam' | 'session' | 'offline' | 'upload' | 'metadata' | 'audit';
+export interface ServerKey {
+    readonly id: string;
+    subkey(purpose: ServerKeyPurpose): Buffer;
+}
+export declare function createServerKey(bytes: Uint8Array): ServerKey;
+export interface ServerKeys {
+    readonly current: ServerKey;
+    readonly previous?: ServerKey;
+}
+
+// state/durable-file.d.ts
+export declare const TEMPORARY_PREFIX = ".tmp-";
+export interface DurableWriteOptions {
+    readonly mode: number;
+    readonly exclusive?: boolean;
+}
+export declare function writeDurably(path: string, bytes: string | Uint8Array, options: DurableWriteOptions): Promise<void>;
+export declare function syncDirectory(path: string): Promise<void>;
+
+// state/file-config-store.d.ts
+import { type ConfigStore, type StateCodecOptions } from './state-document.ts';
+export interface FileConfigStoreOptions extends StateCodecOptions {
+    readonly directory: string;
+    readonly onRecovered: (message: string) => void;
+}
+export declare function createFileConfigStore(options: FileConfigStoreOptions): Promise<ConfigStore>;
+
+// state/state-document.d.ts
+import type { ConfigChange } from '../config/compare.ts';
+import type { BackendDriver, ConfigDocument } from '../config/driver.ts';
+import type { Realm } from '../envelope/envelope.ts';
+import type { Random } from '../random.ts';
+import type { ServerKeys } from '../seal/server-key.ts';
+export interface StoreEntry {
+    readonly driver: string;
+    readonly identity: string;
+    readonly config: ConfigDocument;
+    readonly firstActive: string;
+    readonly lastActive: string;
+}
+export interface StateChange {
+    readonly time: string;
+    readonly principal: string;
+    readonly action: string;
+    readonly diff: readonly ConfigChange[];
+}
+export interface StateDocument {
+    readonly revision: number;
+    readonly etag: string;
+    readonly desired: 'running' | 'stopped';
+    readonly config: ConfigDocument;
+    readonly defaultKey?: {
+        readonly name: string;
+        readonly keyId: string;
+    };
+    readonly active?: Realm;
+    readonly stores: ReadonlyMap<Realm, StoreEntry>;
+    readonly change: StateChange;
+}
+export interface ConfigStore {
+    load(): Promise<StateDocument | undefined>;
+    save(document: StateDocument, expectedRevision: number): Promise<void>;
+    history(): Promise<readonly StateDocument[]>;
+}
+export interface StateCodecOptions {
+    readonly drivers: readonly BackendDriver[];
+    readonly keys: ServerKeys;
+    readonly random: Random;
+}
+export declare function encodeStateDocument(document: StateDocument, options: StateCodecOptions): string;
+export declare function decodeStateDocument(line: string, path: string, options: StateCodecOptions): StateDocument;
+
+// store/data-key-cache.d.ts
+import { Buffer } from 'node:buffer';
+import type { Clock } from '../clock.ts';
+import type { Envelope } from '../envelope/envelope.ts';
+export interface CacheStatistics {
+    readonly hits: number;
+    readonly misses: number;
+    readonly entries: number;
+    readonly evictions: number;
+}
+export interface DataKeyCache {
+    get(envelope: Envelope, aad: Uint8Array, unwrap: () => Promise<Buffer>): Promise<Buffer>;
+    clear(keyId?: string): void;
+    statistics(): CacheStatistics;
+}
+export interface DataKeyCacheOptions {
+    readonly maxEntries: number;
+    readonly ttlSeconds: number;
+    readonly clock: Clock;
+}
+export declare function createDataKeyCache({ maxEntries, ttlSeconds, clock }: DataKeyCacheOptions): DataKeyCache;
+
+// store/open-store.d.ts
+import type { CanarySet } from '../canary/canary-store.ts';
+import type { Clock } from '../clock.ts';
+import type { Realm } from '../envelope/envelope.ts';
+import type { KeyBackend, KeyRecord } from '../keys/key-backend.ts';
+import type { Random } from '../random.ts';
+export interface OpenStore {
+    readonly realm: Realm;
+    readonly backend: KeyBackend;
+    readonly canaries: CanarySet;
+    describe(name: string, cached: boolean): Promise<KeyRecord>;
+    judge(record: KeyRecord): KeyRecord;
+    forget(keyId?: string): void;
+    remember(record: KeyRecord): Promise<void>;
+    call<T>(work: (backend: KeyBackend) => Promise<T>): Promise<T>;
+    use<T>(work: () => Promise<T>): Promise<T>;
+    retire(seconds: number): Promise<void>;
+}
+export interface OpenStoreOptions {
+    readonly backend: KeyBackend;
+    readonly canaries: CanarySet;
+    readonly timeoutSeconds: number;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly onWarning: (message: string) => void;
+}
+export declare function createOpenStore(options: OpenStoreOptions): OpenStore;

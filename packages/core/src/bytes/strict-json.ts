@@ -3,9 +3,6 @@ export type StrictJsonResult =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly reason: string }
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-
 /**
  * Parses JSON (RFC 8259) and refuses what `JSON.parse` silently accepts and this product may not: duplicate names in
  * an object (the last one would win), lone surrogates, and nesting deeper than `maxDepth` (default 16).
@@ -55,11 +52,12 @@ function findDefect(text: string, maxDepth: number): string | undefined {
   return undefined
 }
 
+/** The closing quote is the first one that is not escaped: with an even number of backslashes before it. */
 function endOfString(text: string, start: number): number {
-  for (let i = start + 1; ; i++) {
-    const c = text.charCodeAt(i)
-    if (c === BACKSLASH) i++
-    else if (c === QUOTE) return i
+  for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
+    let before = end - 1
+    while (text[before] === '\\') before--
+    if ((end - before) % 2 === 1) return end
   }
 }
 

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { lp, u32 } from '../bytes/framing.ts'
+import { u32 } from '../bytes/framing.ts'
 import { kmsError } from '../errors/kms-error.ts'
 
 /** Authenticated with a wrap, never secret. A Map, because a plain object would lose `__proto__`. */
@@ -40,18 +40,34 @@ export function parseEncryptionContext(input: unknown): EncryptionContext {
 export function canonicalContext(context: EncryptionContext): Buffer {
   if (context.size === 0) return EMPTY_CANONICAL
   if (context.size > MAX_PAIRS) throw invalid(`at most ${MAX_PAIRS} pairs are allowed`)
-  const pairs: { key: Buffer; value: Buffer }[] = []
   let size = 0
   for (const [key, value] of context) {
     if (key === '') throw invalid('empty keys are not allowed')
     if (!key.isWellFormed() || !value.isWellFormed()) throw invalid('keys and values must be well-formed Unicode')
-    const pair = { key: Buffer.from(key), value: Buffer.from(value) }
-    size += pair.key.length + pair.value.length
-    pairs.push(pair)
+    size += Buffer.byteLength(key) + Buffer.byteLength(value)
   }
   if (size > MAX_BYTES) throw invalid(`keys and values together may have at most ${MAX_BYTES} bytes`)
-  pairs.sort((a, b) => Buffer.compare(a.key, b.key))
-  return Buffer.concat([u32(pairs.length), ...pairs.flatMap(({ key, value }) => [lp(key), lp(value)])])
+  const bytes = Buffer.allocUnsafe(4 + 8 * context.size + size)
+  let end = bytes.writeUInt32BE(context.size)
+  for (const [key, value] of context.size === 1 ? context : sorted(context)) {
+    end = writeFramed(bytes, key, end)
+    end = writeFramed(bytes, value, end)
+  }
+  return bytes
+}
+
+function sorted(context: EncryptionContext): readonly (readonly [string, string])[] {
+  return [...context]
+    .map(([key, value]) => ({ order: Buffer.from(key), pair: [key, value] as const }))
+    .sort((a, b) => Buffer.compare(a.order, b.order))
+    .map(({ pair }) => pair)
+}
+
+/** Writes `lp(text)` at `start`; returns where it ends. */
+function writeFramed(bytes: Buffer, text: string, start: number): number {
+  const length = bytes.write(text, start + 4)
+  bytes.writeUInt32BE(length, start)
+  return start + 4 + length
 }
 
 function invalid(reason: string): Error {

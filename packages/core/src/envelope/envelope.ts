@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { createHash } from 'node:crypto'
-import { label, lp } from '../bytes/framing.ts'
+import { hash } from 'node:crypto'
+import { label, u32 } from '../bytes/framing.ts'
 import { kmsError } from '../errors/kms-error.ts'
 import { isKeyName } from '../keys/key-name.ts'
 
@@ -95,5 +95,6 @@ export function decodeEnvelope(bytes: Buffer): Envelope {
 
 /** Additional data of the wrap: SHA-256 over the header and the canonical encryption context, 32 bytes. */
 export function envelopeAad(headerBytes: Uint8Array, canonicalContext: Uint8Array): Buffer {
-  return createHash('sha256').update(AAD_LABEL).update(lp(headerBytes)).update(canonicalContext).digest()
+  const covered = Buffer.concat([AAD_LABEL, u32(headerBytes.length), headerBytes, canonicalContext])
+  return hash('sha256', covered, 'buffer')
 }

@@ -60,20 +60,31 @@ const DATA_KEY_BYTES: Readonly<Record<DataKeySpec, number>> = { AES_128: 16, AES
 export function createDataPlane(source: SnapshotSource, random: Random): DataPlane {
   async function wrap(input: WrapInput, plaintext: Uint8Array): Promise<Wrapped> {
     const context = canonicalContext(input.context)
-    return onSnapshot(source, (snapshot) =>
-      snapshot.active.use(async () => {
-        for (let attempt = 1; ; attempt++) {
-          const record = await resolveKey(snapshot, input.key, input.authorize)
-          requireWrappable(record)
-          try {
-            return await wrapUnder(snapshot.active, record, plaintext, context)
-          } catch (error) {
-            if (attempt > 1 || !isKmsError(error, 'KeyVersionNotCurrent')) throw error
-            snapshot.active.forget(record.keyId)
-          }
+    return onSnapshot(source, (snapshot) => wrapOn(snapshot, input, plaintext, context))
+  }
+
+  async function wrapOn(
+    snapshot: Snapshot,
+    input: WrapInput,
+    plaintext: Uint8Array,
+    context: Buffer,
+  ): Promise<Wrapped> {
+    const { active } = snapshot
+    active.enter()
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const record = await resolveKey(snapshot, input.key, input.authorize)
+        requireWrappable(record)
+        try {
+          return await wrapUnder(active, record, plaintext, context)
+        } catch (error) {
+          if (attempt > 1 || !isKmsError(error, 'KeyVersionNotCurrent')) throw error
+          active.forget(record.keyId)
         }
-      }),
-    )
+      }
+    } finally {
+      active.leave()
+    }
   }
 
   return {
@@ -137,12 +148,23 @@ async function wrapUnder(
   plaintext: Uint8Array,
   context: Buffer,
 ): Promise<Wrapped> {
-  const { keyId, currentVersion: version, materialId } = record
-  const { realm, algorithm } = store.backend
-  const header = encodeEnvelopeHeader({ algorithm, realm, materialId, version, keyId })
+  const { keyId, currentVersion: version } = record
+  const header = headerOf(store, record)
   const aad = envelopeAad(header, context)
   const wrapped = await store.call((backend) => backend.wrap({ keyId, version, plaintext, aad }))
   return { keyId, keyVersion: version, ciphertext: encodeEnvelope(header, wrapped) }
+}
+
+/** Envelope headers by record: they are the same until the record changes. */
+const headers = new WeakMap<KeyRecord, Buffer>()
+
+function headerOf({ backend: { realm, algorithm } }: OpenStore, record: KeyRecord): Buffer {
+  const known = headers.get(record)
+  if (known !== undefined) return known
+  const { keyId, currentVersion: version, materialId } = record
+  const header = encodeEnvelopeHeader({ algorithm, realm, materialId, version, keyId })
+  headers.set(record, header)
+  return header
 }
 
 function requireWrappable({ keyId: key, state, problem }: KeyRecord): void {

@@ -6,7 +6,7 @@ import type { Realm } from '../envelope/envelope.ts'
 import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { KeyBackend, KeyRecord } from '../keys/key-backend.ts'
 import type { Random } from '../random.ts'
-import { withDeadline } from './deadline.ts'
+import { createDeadline } from './deadline.ts'
 
 /** An opened backend as the rest of core uses it: with deadlines, fresh records and a memory of what was seen. */
 export interface OpenStore {
@@ -26,7 +26,13 @@ export interface OpenStore {
   remember(record: KeyRecord): Promise<void>
   /** Calls the backend within the deadline of one operation. */
   call<T>(work: (backend: KeyBackend) => Promise<T>): Promise<T>
-  /** Runs `work` while the store is kept open for it. */
+  /**
+   * Keeps the store open until the matching `leave`; an operation on the data path stands between the two. Throws
+   * `BackendUnavailable` when it is being closed.
+   */
+  enter(): void
+  leave(): void
+  /** Runs `work` between `enter` and `leave`. */
   use<T>(work: () => Promise<T>): Promise<T>
   /** Waits for the work under way, at most `seconds`, then closes the backend. Idempotent. */
   retire(seconds: number): Promise<void>
@@ -49,6 +55,7 @@ const MAX_RECORDS = 10_000
 export function createOpenStore(options: OpenStoreOptions): OpenStore {
   const { backend, canaries, timeoutSeconds, clock, random, onWarning } = options
   const records = new LRUCache<string, { readonly record: KeyRecord; readonly readAt: number }>({ max: MAX_RECORDS })
+  const deadline = createDeadline(timeoutSeconds, clock)
   const reading = new Map<string, Promise<KeyRecord>>()
   let generation = 0
   let inFlight = 0
@@ -74,7 +81,7 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
     const memory = canaries.memory(record.keyId)
     if (memory !== undefined && memory.highestVersion >= record.currentVersion) return
     try {
-      await canaries.add(await withDeadline(makeCanary(backend, record, random), timeoutSeconds, clock))
+      await canaries.add(await deadline.bound(makeCanary(backend, record, random)))
     } catch (error) {
       // Somebody rotated or removed the key meanwhile: whoever sees the new record remembers that.
       if (isKmsError(error, 'KeyVersionNotCurrent', 'KeyNotFound')) return
@@ -86,10 +93,20 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
   async function read(name: string): Promise<KeyRecord> {
     const startedIn = generation
     const readAt = clock.now()
-    const record = judge(await withDeadline(backend.describe(name), timeoutSeconds, clock))
+    const record = judge(await deadline.bound(backend.describe(name)))
     await remember(record)
     if (startedIn === generation) records.set(name, { record, readAt })
     return record
+  }
+
+  function enter(): void {
+    if (retired !== undefined) throw kmsError('BackendUnavailable', { store: backend.realm, reason: 'it was closed' })
+    inFlight++
+  }
+
+  function leave(): void {
+    inFlight--
+    if (inFlight === 0) idle?.()
   }
 
   return {
@@ -122,16 +139,16 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
       else for (const [name, { record }] of records.entries()) if (record.keyId === keyId) records.delete(name)
     },
 
-    call: (work) => withDeadline(work(backend), timeoutSeconds, clock),
+    call: (work) => deadline.bound(work(backend)),
+    enter,
+    leave,
 
     async use(work) {
-      if (retired !== undefined) throw kmsError('BackendUnavailable', { store: backend.realm, reason: 'it was closed' })
-      inFlight++
+      enter()
       try {
         return await work()
       } finally {
-        inFlight--
-        if (inFlight === 0) idle?.()
+        leave()
       }
     },
 

@@ -768,6 +768,7 @@ export interface SnapshotSource {
 export declare function onSnapshot<T>(source: SnapshotSource, work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
 
 // random.d.ts
+import { Buffer } from 'node:buffer';
 export type Random = (size: number) => Buffer;
 export declare const systemRandom: Random;
 
@@ -883,6 +884,8 @@ export interface OpenStore {
     forget(keyId?: string): void;
     remember(record: KeyRecord): Promise<void>;
     call<T>(work: (backend: KeyBackend) => Promise<T>): Promise<T>;
+    enter(): void;
+    leave(): void;
     use<T>(work: () => Promise<T>): Promise<T>;
     retire(seconds: number): Promise<void>;
 }

@@ -195,6 +195,7 @@ export interface KeyBackend {
 }
 
 // random.d.ts
+import { Buffer } from 'node:buffer';
 export type Random = (size: number) => Buffer;
 export declare const systemRandom: Random;
 

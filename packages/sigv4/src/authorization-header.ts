@@ -10,7 +10,11 @@ export interface AuthorizationHeader extends CredentialScope {
   readonly signature: string
 }
 
-const headerName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+const headerNames = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*$/
+
+/** Lists that were read. A client keeps sending the same few, and finding one takes an eighth of the time of reading it. */
+const knownLists = new Map<string, readonly string[]>()
+const MAX_KNOWN_LISTS = 100
 
 /**
  * Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`; the three in any order, blanks around the commas
@@ -45,16 +49,21 @@ export function parseAuthorization(authorization: string): AuthorizationHeader {
   }
   const signedHeaders = parseSignedHeaders(signedHeaderList ?? '', 'AuthorizationHeaderMalformed')
   const signature = parseSignature(signatureText ?? '', 'AuthorizationHeaderMalformed')
-  return { ...credential, signedHeaders, signature }
+  const { accessKeyId, day, region, service } = credential
+  return { accessKeyId, day, region, service, signedHeaders, signature }
 }
 
 /** Reads `host;x-amz-date;…`: lower-case header names, once each, `host` among them. */
 export function parseSignedHeaders(list: string, code: SigV4ErrorCode): readonly string[] {
+  const known = knownLists.get(list)
+  if (known !== undefined) return known
   const names = list.split(';')
-  if (!names.every((name, index) => headerName.test(name) && !names.includes(name, index + 1))) {
+  if (!headerNames.test(list) || new Set(names).size !== names.length) {
     throw new SigV4Error(code, 'SignedHeaders must list lower-case header names, once each, separated by semicolons.')
   }
   if (!names.includes('host')) throw new SigV4Error(code, 'SignedHeaders must include "host".')
+  if (knownLists.size >= MAX_KNOWN_LISTS) knownLists.clear()
+  knownLists.set(list, Object.freeze(names))
   return names
 }
 

@@ -6,12 +6,15 @@ export interface HeaderTable {
   readonly values: ReadonlyMap<string, string>
   /** Names that were sent more than once. */
   readonly repeated: ReadonlySet<string>
+  /** Whether a value holds a tab, or several blanks in a row. */
+  readonly blankRuns: boolean
 }
 
 const nothingRepeated: ReadonlySet<string> = new Set()
 const surroundingBlanks = /^[ \t]+|[ \t]+$/g
 // Latin-1 without line breaks (RFC 9110 §5.5): anything else could make two requests hash alike.
 const notAFieldValue = /[\0\r\n\u0100-\uffff]/
+const notPlain = /[\0\t\r\n\u0100-\uffff]| {2}/
 const innerBlanks = /[ \t]+/g
 
 /** Reads a flat list of name, value, name, value…, such as Node's `rawHeaders`. Throws `TypeError` for an odd length. */
@@ -19,11 +22,15 @@ export function readHeaders(rawHeaders: readonly string[]): HeaderTable {
   if (rawHeaders.length % 2 !== 0) throw new TypeError('rawHeaders must list a value after every name.')
   const values = new Map<string, string>()
   let repeated: Set<string> | undefined
+  let blankRuns = false
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] as string).toLowerCase()
     const value = trimBlanks(rawHeaders[index + 1] as string)
-    if (notAFieldValue.test(value)) {
-      throw new SigV4Error('InvalidArgument', 'A header value has a character that HTTP does not allow.')
+    if (notPlain.test(value)) {
+      if (notAFieldValue.test(value)) {
+        throw new SigV4Error('InvalidArgument', 'A header value has a character that HTTP does not allow.')
+      }
+      blankRuns = true
     }
     const before = values.get(name)
     if (before === undefined) {
@@ -34,7 +41,7 @@ export function readHeaders(rawHeaders: readonly string[]): HeaderTable {
       repeated.add(name)
     }
   }
-  return { values, repeated: repeated ?? nothingRepeated }
+  return { values, repeated: repeated ?? nothingRepeated, blankRuns }
 }
 
 /** Refuses a header that may be sent once only. */
@@ -48,20 +55,18 @@ export function singleHeader(headers: HeaderTable, name: string): string | undef
  * sorted order; curl has an order of its own. Every name must be in the table.
  */
 export function canonicalHeaders(headers: HeaderTable, signedHeaders: readonly string[], collapse: boolean): string {
+  const { values, blankRuns } = headers
   let lines = ''
   for (const name of signedHeaders) {
-    const value = headers.values.get(name) ?? ''
-    lines += `${name}:${collapse ? collapseBlanks(value) : value}\n`
+    const value = values.get(name) ?? ''
+    lines += `${name}:${collapse && blankRuns ? collapseBlanks(value) : value}\n`
   }
   return lines
 }
 
 /** Whether {@link canonicalHeaders} depends on `collapse`: curl and awscurl leave inner runs of blanks as they are. */
 export function hasInnerBlankRuns(headers: HeaderTable, signedHeaders: readonly string[]): boolean {
-  return signedHeaders.some((name) => {
-    const value = headers.values.get(name) ?? ''
-    return collapseBlanks(value) !== value
-  })
+  return headers.blankRuns && signedHeaders.some((name) => hasBlankRun(headers.values.get(name) ?? ''))
 }
 
 function trimBlanks(value: string): string {
@@ -72,7 +77,11 @@ function trimBlanks(value: string): string {
 }
 
 function collapseBlanks(value: string): string {
-  return value.includes('  ') || value.includes('\t') ? value.replace(innerBlanks, ' ') : value
+  return hasBlankRun(value) ? value.replace(innerBlanks, ' ') : value
+}
+
+function hasBlankRun(value: string): boolean {
+  return value.includes('  ') || value.includes('\t')
 }
 
 function isBlank(unit: number): boolean {

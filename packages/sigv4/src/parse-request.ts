@@ -1,6 +1,7 @@
 import { parseAuthorization } from './authorization-header.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { canonicalQuery, parseQuery, type QueryParameter } from './canonical-query.ts'
+import { readChunkedPayload } from './chunked-payload.ts'
 import type { CredentialScope } from './credential-scope.ts'
 import { type HeaderTable, readHeaders, singleHeader } from './header-table.ts'
 import { type Payload, parsePayload } from './payload.ts'
@@ -15,6 +16,8 @@ export interface ParseOptions {
   readonly services: readonly string[]
   /** Any region when `undefined`. */
   readonly region: string | undefined
+  /** Whether a request to `s3` may have a chunked body. */
+  readonly streaming: boolean
   readonly maxSkewSeconds: number
   readonly nowMs: number
 }
@@ -67,7 +70,6 @@ function readHeaderClaim(authorization: string, headers: HeaderTable, options: P
       `The difference between the request time and the server's time (${formatTimestamp(options.nowMs)}) is too large. Set the client's clock.`,
     )
   }
-  const declared = singleHeader(headers, 'x-amz-content-sha256')
   return {
     kind: 'signed',
     via: 'header',
@@ -80,8 +82,14 @@ function readHeaderClaim(authorization: string, headers: HeaderTable, options: P
     signature,
     sessionToken: singleHeader(headers, 'x-amz-security-token'),
     expiresSeconds: undefined,
-    payload: declared === undefined ? { kind: 'body' } : parsePayload(declared),
+    payload: readHeaderPayload(headers, options.streaming && service === 's3'),
   }
+}
+
+function readHeaderPayload(headers: HeaderTable, streaming: boolean): Payload {
+  const declared = singleHeader(headers, 'x-amz-content-sha256')
+  if (declared === undefined) return { kind: 'body' }
+  return (streaming ? readChunkedPayload(declared, headers) : undefined) ?? parsePayload(declared)
 }
 
 function readQueryClaim(
@@ -158,17 +166,24 @@ function checkScope(scope: CredentialScope, timestamp: string, options: ParseOpt
  * payload hash is exempt: its value goes into the signature by itself (awscurl below 0.37 leaves it out).
  */
 function checkSignedHeaders(signedHeaders: readonly string[], headers: HeaderTable): void {
+  let listed = 0
   for (const name of signedHeaders) {
     if (!headers.values.has(name)) {
       throw new SigV4Error('SignatureDoesNotMatch', `The signed header "${name}" did not arrive.`)
     }
+    if (mustBeSigned(name)) listed++
   }
   singleHeader(headers, 'host')
-  for (const name of headers.values.keys()) {
-    if (name.startsWith('x-amz-') && name !== 'x-amz-content-sha256' && !signedHeaders.includes(name)) {
-      throw new SigV4Error('AccessDenied', `The header "${name}" was not signed. Sign every x-amz-* header.`)
-    }
-  }
+  // The names listed are unique and all arrived: when as many arrived as are listed, they are the same ones.
+  let arrived = 0
+  for (const name of headers.values.keys()) if (mustBeSigned(name)) arrived++
+  if (arrived === listed) return
+  const name = [...headers.values.keys()].find((each) => mustBeSigned(each) && !signedHeaders.includes(each))
+  throw new SigV4Error('AccessDenied', `The header "${name}" was not signed. Sign every x-amz-* header.`)
+}
+
+function mustBeSigned(name: string): boolean {
+  return name.startsWith('x-amz-') && name !== 'x-amz-content-sha256'
 }
 
 function collectEvidence(

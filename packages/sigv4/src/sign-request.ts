@@ -2,7 +2,14 @@ import { hash } from 'node:crypto'
 import { formatScope } from './credential-scope.ts'
 import { EMPTY_SHA256 } from './payload.ts'
 import { signCanonical } from './sign-canonical.ts'
-import { checkPayloadHash, namesToSign, type SigningOptions, signingHeaders, signingTime } from './signing-input.ts'
+import {
+  checkPayloadHash,
+  namesToSign,
+  type SigningOptions,
+  type SigningTime,
+  signingHeaders,
+  signingTime,
+} from './signing-input.ts'
 import { ALGORITHM } from './string-to-sign.ts'
 
 /**
@@ -27,22 +34,31 @@ export type SignRequestOptions = SigningOptions &
  * Throws `SigV4Error` `InvalidURI` for a target that no server could verify, `TypeError` for other bad input.
  */
 export function signRequest(options: SignRequestOptions): Record<string, string> {
+  return signWithHeader(options, payloadHashOf(options), []).headers
+}
+
+/** Signs with an `Authorization` header whatever `x-amz-content-sha256` says; `own` are headers the signer adds. */
+export function signWithHeader(
+  options: SigningOptions & SigningDestination,
+  payloadHash: string,
+  own: readonly (readonly [string, string])[],
+): { readonly headers: Record<string, string>; readonly signature: string; readonly time: SigningTime } {
   const { method, credentials } = options
   const { target, host } = destinationOf(options)
   const time = signingTime(options)
-  const payloadHash = payloadHashOf(options)
   const headers = signingHeaders(options.headers, [
     ['host', host],
     ['x-amz-content-sha256', payloadHash],
     ['x-amz-date', time.timestamp],
     ...(credentials.sessionToken === undefined ? [] : [['x-amz-security-token', credentials.sessionToken] as const]),
+    ...own,
   ])
   const signedHeaders = namesToSign(headers)
   const unsigned = { method, target, headers, signedHeaders, payloadHash }
   const signature = signCanonical(unsigned, time, credentials.secretAccessKey)
   const credential = `${credentials.accessKeyId}/${formatScope(time.scope)}`
   const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`
-  return Object.fromEntries([...headers.values, ['authorization', authorization]])
+  return { headers: Object.fromEntries([...headers.values, ['authorization', authorization]]), signature, time }
 }
 
 function payloadHashOf(options: SignRequestOptions): string {

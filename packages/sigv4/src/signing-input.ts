@@ -48,7 +48,14 @@ const unsignable: ReadonlySet<string> = new Set([
   'x-amzn-trace-id',
 ])
 
-const setBySigner = ['authorization', 'x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token'] as const
+const setBySigner = [
+  'authorization',
+  'x-amz-date',
+  'x-amz-content-sha256',
+  'x-amz-decoded-content-length',
+  'x-amz-security-token',
+  'x-amz-trailer',
+] as const
 const beyondLatin1 = /[^\0-\xff]/
 
 /** When, and for what, a signature is made. Throws `TypeError` when no server could read it back. */

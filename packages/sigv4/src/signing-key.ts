@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hash, type KeyObject, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, hash, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type CredentialScope, formatScope } from './credential-scope.ts'
 
 /** IAM User Guide, "Create a signed AWS API request", step 4: derive a signing key. */
@@ -16,6 +16,11 @@ export function deriveSigningKey(secretAccessKey: string, scope: CredentialScope
 /** Step 5: the signature, 32 bytes. */
 export function computeSignature(signingKey: KeyObject, stringToSign: string): Buffer {
   return hmac(signingKey, stringToSign)
+}
+
+/** Compares in constant time. `claimed` must be 64 hex digits. */
+export function isSignature(computed: Buffer, claimed: string): boolean {
+  return timingSafeEqual(computed, Buffer.from(claimed, 'hex'))
 }
 
 /** Derived keys of credentials that have proved themselves, the least recently used dropped first. */

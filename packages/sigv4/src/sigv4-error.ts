@@ -1,15 +1,24 @@
 /**
  * Every error this package answers a request with, and its HTTP status. Codes and statuses are those of the Amazon S3
- * API reference, "Error responses".
+ * API reference, "Error responses"; for chunked bodies and POST policies, which it hardly covers, those S3 was observed to
+ * send (README, "Errors").
  */
 export const sigV4ErrorStatuses = {
   AccessDenied: 403,
   AuthorizationHeaderMalformed: 400,
   AuthorizationQueryParametersError: 400,
+  BadDigest: 400,
+  EntityTooLarge: 400,
+  EntityTooSmall: 400,
+  IncompleteBody: 400,
   InvalidAccessKeyId: 403,
   InvalidArgument: 400,
+  InvalidChunkSizeError: 403,
+  InvalidPolicyDocument: 400,
   InvalidRequest: 400,
   InvalidURI: 400,
+  MalformedTrailerError: 400,
+  MissingContentLength: 411,
   NotImplemented: 501,
   RequestTimeTooSkewed: 403,
   SignatureDoesNotMatch: 403,
@@ -44,6 +53,15 @@ export class SigV4Error extends Error {
     // Not enumerable, so that neither JSON.stringify nor a spread carries header values into a reply or a log.
     if (computed !== undefined) Object.defineProperty(this, 'computed', { value: computed })
   }
+}
+
+/** One wording wherever a signature is wrong: of a request, of a chunk, of a form. */
+export function signatureDoesNotMatch(computed?: SigV4Computation): SigV4Error {
+  return new SigV4Error(
+    'SignatureDoesNotMatch',
+    'The request signature we calculated does not match the signature you provided. Check your secret access key and signing method.',
+    computed,
+  )
 }
 
 /** Whether `error` is one of ours, optionally with one of the given codes. */

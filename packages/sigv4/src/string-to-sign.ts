@@ -25,6 +25,14 @@ export function formatCanonicalRequest(request: CanonicalRequest): string {
  * that were sent, in whichever charset.
  */
 export function formatStringToSign(canonicalRequest: string, timestamp: string, scope: CredentialScope): string {
-  const digest = hash('sha256', Buffer.from(canonicalRequest, 'latin1'), 'hex')
+  const digest = hash('sha256', latin1(canonicalRequest), 'hex')
   return `${ALGORITHM}\n${timestamp}\n${formatScope(scope)}\n${digest}`
+}
+
+// Written and hashed in one go, so that no request leaves a buffer behind to be collected.
+const scratch = Buffer.allocUnsafeSlow(8192)
+
+function latin1(text: string): Uint8Array {
+  if (text.length > scratch.length) return Buffer.from(text, 'latin1')
+  return scratch.subarray(0, scratch.write(text, 'latin1'))
 }

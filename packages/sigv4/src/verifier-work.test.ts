@@ -1,4 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest'
+import { signPostPolicy } from './sign-post-policy.ts'
 import { signRequest } from './sign-request.ts'
 import type { SignedRequest } from './signed-request.ts'
 import { createVerifier, type Verifier } from './verifier.ts'
@@ -96,4 +97,23 @@ test('maxCachedKeys 0 caches nothing', async () => {
   const one = verifier(0)
   await costOf(one, 'KNOWN', 'secret')
   expect((await costOf(one, 'KNOWN', 'secret')).hmacs).toBe(DERIVATION + 1)
+})
+
+test('a POST form with an unknown access key costs what one with a wrong secret costs', async () => {
+  const one = createVerifier({
+    services: ['s3'],
+    now: () => NOW,
+    credentials: (accessKeyId) => (accessKeyId === 'KNOWN' ? known : undefined),
+  })
+  const hmacsOf = async (accessKeyId: string, secretAccessKey: string): Promise<number> => {
+    const credentials = { accessKeyId, secretAccessKey }
+    const options = { bucket: 'bucket', key: 'key', expiresSeconds: 60, region: 'us-east-1', credentials }
+    const fields = new Map(Object.entries(signPostPolicy({ ...options, now: () => NOW })))
+    const before = work.hmacs
+    await one.verifyPostPolicy(fields, { bucket: 'bucket' }).catch(() => undefined)
+    return work.hmacs - before
+  }
+  expect(await hmacsOf('KNOWN', 'wrong')).toBe(await hmacsOf('NOBODY', 'secret'))
+  expect(await hmacsOf('KNOWN', 'secret')).toBe(DERIVATION + 1)
+  expect(await hmacsOf('KNOWN', 'secret')).toBe(1)
 })

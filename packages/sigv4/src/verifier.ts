@@ -1,12 +1,14 @@
-import { type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
-import { otherPathSpellings } from './canonical-path.ts'
-import { canonicalHeaders, hasInnerBlankRuns } from './header-table.ts'
+import { type KeyObject, randomBytes } from 'node:crypto'
+import type { CredentialScope } from './credential-scope.ts'
+import { type DecodeChunksOptions, type DecodedBody, decodeChunks } from './decode-chunks.ts'
 import { parseRequest } from './parse-request.ts'
 import { checkPayload, isSha256Hex, UNSIGNED_PAYLOAD } from './payload.ts'
+import { type PostTarget, readPostForm } from './post-form.ts'
+import type { ContentLengthRange } from './post-policy.ts'
+import { signatureMatcher, standardComputation } from './signature-matcher.ts'
 import type { AnonymousRequest, Evidence, RawRequest, SignedRequest } from './signed-request.ts'
-import { computeSignature, createSigningKeyCache, deriveSigningKey } from './signing-key.ts'
-import { type SigV4Computation, SigV4Error } from './sigv4-error.ts'
-import { formatCanonicalRequest, formatStringToSign } from './string-to-sign.ts'
+import { computeSignature, createSigningKeyCache, deriveSigningKey, isSignature } from './signing-key.ts'
+import { SigV4Error, signatureDoesNotMatch } from './sigv4-error.ts'
 
 /** What a credential lookup must return; it may return more, and `verify` hands that back. */
 export interface SecretCredentials {
@@ -26,6 +28,11 @@ export interface VerifierOptions<C extends SecretCredentials> {
     accessKeyId: string,
     sessionToken: string | undefined,
   ) => C | undefined | Promise<C | undefined>
+  /**
+   * Accept chunked bodies (`x-amz-content-sha256: STREAMING-…`) of header-signed requests to `s3`, to be read through
+   * `decodeChunks`. Refused with `NotImplemented` unless `true`: a caller that does not know them would store the framing.
+   */
+  readonly streaming?: boolean
   /** Epoch milliseconds; `Date.now` unless given. */
   readonly now?: () => number
   /** How far the client's clock may be off, in seconds; 900 unless given. */
@@ -49,37 +56,80 @@ export interface Verifier<C extends SecretCredentials> {
    * `XAmzContentSHA256Mismatch`; with `TypeError` for a claim that is not from `parse` or a missing `bodySha256`.
    */
   readonly verify: (claim: SignedRequest, bodySha256?: string) => Promise<C>
+  /**
+   * Decodes the body of a claim that `verify` proved and whose `payload.kind` is `chunked`. `source` is read, never closed:
+   * after an error the server can still answer, and then has to drain or close the connection. Give a Node stream as
+   * `stream.iterator({ destroyOnReturn: false })` or as it is.
+   *
+   * What it yields of the signed forms is proved; of the unsigned form, and of what the trailing checksum is for, only the
+   * end of the iteration says that all was well. Reading throws `SigV4Error` `SignatureDoesNotMatch`, `IncompleteBody`,
+   * `InvalidChunkSizeError`, `MalformedTrailerError`, `BadDigest` or `InvalidRequest`. Throws `TypeError` for any other claim.
+   */
+  readonly decodeChunks: (
+    claim: SignedRequest,
+    source: AsyncIterable<Uint8Array>,
+    options?: DecodeChunksOptions,
+  ) => DecodedBody
+  /**
+   * Verifies a POST form (`multipart/form-data`): `fields` are those before the file, text as UTF-8, and no name may be
+   * there twice. Rejects with `SigV4Error`: `InvalidArgument` for malformed fields, `InvalidRequest` for signature version
+   * 2, `InvalidAccessKeyId`, `SignatureDoesNotMatch`, `InvalidPolicyDocument`, and `AccessDenied` when the policy expired,
+   * a condition fails, or a field (or the bucket) is covered by none. With `TypeError` when `s3` is not among the services.
+   */
+  readonly verifyPostPolicy: (
+    fields: ReadonlyMap<string, string>,
+    target: PostTarget,
+  ) => Promise<VerifiedPost<C> | AnonymousRequest>
 }
 
-/** Makes a verifier of AWS Signature Version 4 (header and presigned query). It keeps no state but cached signing keys. */
+/** A POST form that was verified. */
+export interface VerifiedPost<C extends SecretCredentials> {
+  readonly kind: 'signed'
+  readonly accessKeyId: string
+  readonly credentials: C
+  /** Sizes of file the policy allows, for `checkContentLength`; any when `undefined`. */
+  readonly contentLengthRange: ContentLengthRange | undefined
+}
+
+/** Makes a verifier of AWS Signature Version 4: header, presigned query, chunked body, POST form. It keeps no state but cached signing keys. */
 export function createVerifier<C extends SecretCredentials>(options: VerifierOptions<C>): Verifier<C> {
-  const { region, credentials: lookup, now = Date.now, maxSkewSeconds = 900, debug = false } = options
+  const {
+    region,
+    credentials: lookup,
+    streaming = false,
+    now = Date.now,
+    maxSkewSeconds = 900,
+    debug = false,
+  } = options
   const services = [...options.services]
   const keys = createSigningKeyCache(options.maxCachedKeys ?? 1000)
-  // Only `parse` can vouch that a claim and the request it came from belong together.
+  // Only `parse` can vouch that a claim and the request it came from belong together, only `verify` that it was proved.
   const evidenceOf = new WeakMap<SignedRequest, Evidence>()
+  const provedBy = new WeakMap<SignedRequest, KeyObject>()
   const nobodysSecret = randomBytes(30).toString('base64')
 
   /**
-   * A failing verification derives a signing key exactly once, cached or not, known access key or not: so its cost says
-   * nothing. Only a key that has just proved itself is cached: failing requests can't displace those of others.
+   * The key that made a signature; `undefined` when it was not made with these credentials. A failing verification derives
+   * a signing key exactly once, cached or not, known access key or not: so its cost says nothing. Only a key that has just
+   * proved itself is cached: failing requests can't displace those of others.
    */
-  const provesSecret = (
-    claim: SignedRequest,
-    secretAccessKey: string,
+  const provingKey = (
+    claim: Claimant,
+    found: C | undefined,
     matches: (key: KeyObject) => boolean,
-  ): boolean => {
+  ): KeyObject | undefined => {
+    const secretAccessKey = found?.secretAccessKey ?? nobodysSecret
     const cached = keys.get(claim.accessKeyId, secretAccessKey, claim)
-    if (cached !== undefined && matches(cached)) return true
+    if (cached !== undefined && matches(cached)) return cached
     const derived = deriveSigningKey(secretAccessKey, claim)
-    if (cached !== undefined || !matches(derived)) return false
+    if (cached !== undefined || !matches(derived)) return undefined
     keys.set(claim.accessKeyId, secretAccessKey, claim, derived)
-    return true
+    return derived
   }
 
   return {
     parse: (request) => {
-      const parsed = parseRequest(request, { services, region, maxSkewSeconds, nowMs: now() })
+      const parsed = parseRequest(request, { services, region, streaming, maxSkewSeconds, nowMs: now() })
       if (parsed === undefined) return { kind: 'anonymous' }
       evidenceOf.set(parsed.claim, parsed.evidence)
       return parsed.claim
@@ -90,22 +140,49 @@ export function createVerifier<C extends SecretCredentials>(options: VerifierOpt
       if (evidence === undefined) throw new TypeError('verify takes a claim returned by parse of the same verifier.')
       const payloadHash = payloadHashOf(claim, bodySha256)
       const found = await lookup(claim.accessKeyId, claim.sessionToken)
-      const matches = signatureMatcher(claim, evidence, payloadHash)
-      const proved = provesSecret(claim, found?.secretAccessKey ?? nobodysSecret, matches)
-      if (found === undefined) {
-        throw new SigV4Error('InvalidAccessKeyId', 'The access key ID you provided does not exist in our records.')
-      }
-      if (!proved) {
-        throw new SigV4Error(
-          'SignatureDoesNotMatch',
-          'The request signature we calculated does not match the signature you provided. Check your secret access key and signing method.',
-          debug ? standardComputation(claim, evidence, payloadHash) : undefined,
-        )
+      const key = provingKey(claim, found, signatureMatcher(claim, evidence, payloadHash))
+      if (found === undefined) throw unknownAccessKey()
+      if (key === undefined) {
+        throw signatureDoesNotMatch(debug ? standardComputation(claim, evidence, payloadHash) : undefined)
       }
       if (bodySha256 !== undefined) checkPayload(claim, { sha256: bodySha256 })
+      if (claim.payload.kind === 'chunked') provedBy.set(claim, key)
       return found
     },
+
+    decodeChunks: (claim, source, limits) => {
+      const { payload } = claim
+      const key = provedBy.get(claim)
+      if (key === undefined || payload.kind !== 'chunked') {
+        throw new TypeError(
+          'decodeChunks takes a claim with a chunked payload that verify of the same verifier proved.',
+        )
+      }
+      return decodeChunks(source, { ...claim, payload }, key, limits)
+    },
+
+    verifyPostPolicy: async (fields, target) => {
+      if (!services.includes('s3'))
+        throw new TypeError('POST forms are signed for s3, which this verifier does not serve.')
+      const form = readPostForm(fields, target, region)
+      if (form === undefined) return { kind: 'anonymous' }
+      const matches = (key: KeyObject): boolean => isSignature(computeSignature(key, form.policy), form.signature)
+      const found = await lookup(form.accessKeyId, form.sessionToken)
+      const key = provingKey(form, found, matches)
+      if (found === undefined) throw unknownAccessKey()
+      if (key === undefined) throw signatureDoesNotMatch()
+      const contentLengthRange = form.checkPolicy(now())
+      return { kind: 'signed', accessKeyId: form.accessKeyId, credentials: found, contentLengthRange }
+    },
   }
+}
+
+interface Claimant extends CredentialScope {
+  readonly accessKeyId: string
+}
+
+function unknownAccessKey(): SigV4Error {
+  return new SigV4Error('InvalidAccessKeyId', 'The access key ID you provided does not exist in our records.')
 }
 
 function payloadHashOf(claim: SignedRequest, bodySha256: string | undefined): string {
@@ -114,61 +191,10 @@ function payloadHashOf(claim: SignedRequest, bodySha256: string | undefined): st
   }
   if (claim.payload.kind === 'sha256') return claim.payload.sha256
   if (claim.payload.kind === 'unsigned') return UNSIGNED_PAYLOAD
+  if (claim.payload.kind === 'chunked') {
+    if (bodySha256 !== undefined) throw new TypeError('A chunked body has no one hash: read it through decodeChunks.')
+    return claim.payload.form
+  }
   if (bodySha256 === undefined) throw new TypeError('verify needs bodySha256: the request declares no payload hash.')
   return bodySha256
-}
-
-/** Tells whether a signing key makes the claim's signature, over the standard form or one that real clients sign. */
-function signatureMatcher(
-  claim: SignedRequest,
-  evidence: Evidence,
-  payloadHash: string,
-): (signingKey: KeyObject) => boolean {
-  const signature = Buffer.from(claim.signature, 'hex')
-  const matchesOne = (key: KeyObject, path: string, query: string, headers: string): boolean => {
-    const { stringToSign } = compute(claim, evidence, payloadHash, path, query, headers)
-    return timingSafeEqual(computeSignature(key, stringToSign), signature)
-  }
-  return (key) => {
-    const headers = canonicalHeaders(evidence.headers, claim.signedHeaders, true)
-    if (matchesOne(key, evidence.path, evidence.query, headers)) return true
-    const paths = new Set([evidence.path, ...otherPathSpellings(evidence.rawPath, claim.service)])
-    const queries = new Set([evidence.query, evidence.rawQuery ?? evidence.query])
-    const headerBlocks = hasInnerBlankRuns(evidence.headers, claim.signedHeaders)
-      ? [headers, canonicalHeaders(evidence.headers, claim.signedHeaders, false)]
-      : [headers]
-    for (const path of paths) {
-      for (const query of queries) {
-        for (const block of headerBlocks) {
-          const standard = path === evidence.path && query === evidence.query && block === headers
-          if (!standard && matchesOne(key, path, query, block)) return true
-        }
-      }
-    }
-    return false
-  }
-}
-
-function standardComputation(claim: SignedRequest, evidence: Evidence, payloadHash: string): SigV4Computation {
-  const headers = canonicalHeaders(evidence.headers, claim.signedHeaders, true)
-  return compute(claim, evidence, payloadHash, evidence.path, evidence.query, headers)
-}
-
-function compute(
-  claim: SignedRequest,
-  evidence: Evidence,
-  payloadHash: string,
-  path: string,
-  query: string,
-  headers: string,
-): SigV4Computation {
-  const canonicalRequest = formatCanonicalRequest({
-    method: evidence.method,
-    path,
-    query,
-    headers,
-    signedHeaders: claim.signedHeaders.join(';'),
-    payloadHash,
-  })
-  return { canonicalRequest, stringToSign: formatStringToSign(canonicalRequest, claim.timestamp, claim) }
 }

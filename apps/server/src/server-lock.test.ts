@@ -5,8 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ownIdentity } from '@kms/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ownIdentity } from './process-identity.ts'
 import { lockDataDirectory, type ServerLock } from './server-lock.ts'
 
 let folder: string
@@ -84,7 +84,7 @@ describe('lockDataDirectory', () => {
   })
 
   it('takes over what was left before the machine was started again', async () => {
-    await leave({ namespace: 'another-boot pid:[4026531836]' })
+    await leave({ boot: 'another-boot' })
     await lock()
     expect(readHolder()).toMatchObject({ pid: process.pid })
   })

@@ -2,9 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdir, readFile, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { writeDurably } from '@kms/core'
+import { lookForProcess, ownIdentity, type ProcessIdentity, writeDurably } from '@kms/core'
 import { z } from 'zod'
-import { lookFor, ownIdentity, type ProcessIdentity } from './process-identity.ts'
 import { exitCodes, startupError } from './startup-error.ts'
 
 /** A data directory that is ours until it is released. */
@@ -27,6 +26,7 @@ const holderSchema: z.ZodType<Holder> = z.object({
   format: z.literal(1),
   pid: z.int().min(1),
   started: z.string(),
+  boot: z.string(),
   namespace: z.string(),
   address: z.string(),
   socket: z.string().regex(/^(?:server-[0-9a-f]{8}\.sock)?$/),
@@ -94,8 +94,9 @@ async function refuseLiving(path: string, text: string, directory: string): Prom
       `${path} is not a lock of this product. Make sure no server uses ${directory}, then remove it.`,
     )
   }
-  const found = await lookFor(holder)
-  if (found === 'gone' || (found === 'elsewhere' && (await isDeadSign(directory, holder.socket)))) return
+  const found = await lookForProcess(holder)
+  if (found === 'gone' || found === 'other-boot') return
+  if (found === 'other-namespace' && (await isDeadSign(directory, holder.socket))) return
   const hint = found === 'alive' ? 'Stop it first' : `It runs in another container; if it does not, remove ${path}`
   throw startupError(
     exitCodes.held,

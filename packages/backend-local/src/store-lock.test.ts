@@ -50,7 +50,7 @@ describe('createStoreLock', () => {
 
   it.each([
     ['a process that is gone', { pid: 2 ** 22 + 1 }],
-    ['an earlier process with the same id', { start: '1' }],
+    ['an earlier process with the same id', { started: '1' }],
   ])('succeeds the lock of %s at once', async (_, change) => {
     await leaveLock({ ...(await ownLock()), ...change })
     expect(await createStoreLock(directory, createManualClock(0)).run(async () => 'ran')).toBe('ran')
@@ -109,7 +109,7 @@ describe('createStoreLock', () => {
   })
 
   it('succeeds the lock of another host only after it stood unchanged for 30 s', async () => {
-    await leaveLock({ ...(await ownLock()), world: 'another host' })
+    await leaveLock({ ...(await ownLock()), boot: 'another host' })
     const clock = impatientClock()
     const lock = createStoreLock(directory, clock)
     await expectRefusal(

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { link, readFile, readlink, stat, unlink, writeFile } from 'node:fs/promises'
+import { link, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Clock, kmsError } from '@kms/core'
+import { type Clock, kmsError, lookForProcess, ownIdentity, type ProcessIdentity } from '@kms/core'
 import { errnoOf } from '@kms/core/internal'
+import { z } from 'zod'
 import { writeFailure } from './storage-error.ts'
 
 /** How long a write waits for another one. */
@@ -18,18 +19,18 @@ export interface StoreLock {
   idle(): Promise<void>
 }
 
-/** Who holds a lock: a process id means something only within one boot and one pid namespace. */
-interface Owner {
-  readonly pid: number
-  readonly start: string
-  readonly world: string
-}
+const ownerSchema: z.ZodType<ProcessIdentity> = z.object({
+  pid: z.int(),
+  started: z.string(),
+  boot: z.string(),
+  namespace: z.string(),
+})
 
 interface Held {
   readonly path: string
   /** Identity of one taking of the lock: never the same twice. */
   readonly token: string
-  readonly owner: Owner | undefined
+  readonly owner: ProcessIdentity | undefined
 }
 
 /**
@@ -44,19 +45,16 @@ export function createStoreLock(directory: string, clock: Clock): StoreLock {
   const unremoved: string[] = []
   let queue: Promise<unknown> = Promise.resolve()
 
-  async function isAbandoned({ token, owner }: Held, self: Owner): Promise<boolean> {
-    if (owner === undefined) return true
-    if (owner.world === self.world) {
-      const start = await startOf(owner.pid)
-      return start === undefined || (start !== '' && owner.start !== '' && start !== owner.start)
-    }
+  async function isAbandoned({ token, owner }: Held): Promise<boolean> {
+    const found = owner === undefined ? 'gone' : await lookForProcess(owner)
+    if (found === 'alive' || found === 'gone') return found === 'gone'
     const since = firstSeen.get(token) ?? clock.now()
     firstSeen.set(token, since)
     return clock.now() - since >= FOREIGN_PATIENCE_MS
   }
 
   /** The files to remove afterwards, or `undefined` when somebody else holds the store. */
-  async function attempt(temporary: string, self: Owner): Promise<readonly string[] | undefined> {
+  async function attempt(temporary: string): Promise<readonly string[] | undefined> {
     const dead: Held[] = []
     for (let path = root; ; ) {
       if (await linked(temporary, path)) {
@@ -69,7 +67,7 @@ export function createStoreLock(directory: string, clock: Clock): StoreLock {
         return [...dead.map((held) => held.path), path]
       }
       const held = await readLock(path)
-      if (held === undefined || !(await isAbandoned(held, self))) return undefined
+      if (held === undefined || !(await isAbandoned(held))) return undefined
       dead.push(held)
       path = `${root}.${held.token}`
     }
@@ -86,7 +84,7 @@ export function createStoreLock(directory: string, clock: Clock): StoreLock {
     try {
       const deadline = clock.now() + PATIENCE_MS
       for (let delay = 2; ; delay = Math.min(2 * delay, 50)) {
-        const files = await attempt(temporary, self)
+        const files = await attempt(temporary)
         if (files !== undefined) {
           firstSeen.clear()
           return files
@@ -156,47 +154,10 @@ async function readLock(path: string): Promise<Held | undefined> {
 }
 
 /** A lock is linked only once it is whole, so one that can't be read was cut short by a power failure: nobody's. */
-function parseOwner(text: string): Owner | undefined {
-  let value: unknown
+function parseOwner(text: string): ProcessIdentity | undefined {
   try {
-    value = JSON.parse(text)
+    return ownerSchema.safeParse(JSON.parse(text)).data
   } catch {
     return undefined
-  }
-  const { pid, start, world } = (value ?? {}) as Partial<Record<keyof Owner, unknown>>
-  return typeof pid === 'number' && typeof start === 'string' && typeof world === 'string'
-    ? { pid, start, world }
-    : undefined
-}
-
-async function ownIdentity(): Promise<Owner> {
-  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'latin1').catch(() => '')
-  const namespace = await readlink('/proc/self/ns/pid').catch(() => '')
-  return { pid: process.pid, start: (await startOf(process.pid)) ?? '', world: `${boot.trim()} ${namespace}`.trim() }
-}
-
-/**
- * When a process started, in clock ticks since boot (proc(5), field 22 of `stat`), which tells it from a later one with
- * the same id; `undefined` when it is gone or only waits to be reaped, the empty string when it lives and /proc does not
- * show it.
- */
-async function startOf(pid: number): Promise<string | undefined> {
-  let text: string
-  try {
-    text = await readFile(`/proc/${pid}/stat`, 'latin1')
-  } catch {
-    return isAlive(pid) ? '' : undefined
-  }
-  // The second field is the command in parentheses and may hold anything.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errnoOf(error) === 'EPERM'
   }
 }

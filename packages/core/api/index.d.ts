@@ -25,6 +25,7 @@ export { type Random, systemRandom } from './random.ts';
 export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts';
 export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts';
 export { createFileConfigStore, type FileConfigStoreOptions } from './state/file-config-store.ts';
+export { lookForProcess, ownIdentity, type ProcessIdentity } from './state/process-identity.ts';
 export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts';
 export type { CacheStatistics } from './store/data-key-cache.ts';
 
@@ -801,6 +802,16 @@ export interface FileConfigStoreOptions extends StateCodecOptions {
     readonly onRecovered: (message: string) => void;
 }
 export declare function createFileConfigStore(options: FileConfigStoreOptions): Promise<ConfigStore>;
+
+// state/process-identity.d.ts
+export interface ProcessIdentity {
+    readonly pid: number;
+    readonly started: string;
+    readonly boot: string;
+    readonly namespace: string;
+}
+export declare function ownIdentity(): Promise<ProcessIdentity>;
+export declare function lookForProcess(identity: ProcessIdentity): Promise<'alive' | 'gone' | 'other-namespace' | 'other-boot'>;
 
 // state/state-document.d.ts
 import type { ConfigChange } from '../config/compare.ts';

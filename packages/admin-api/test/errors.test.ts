@@ -111,12 +111,12 @@ it('gives every code of the catalogue its status', async () => {
   }
 })
 
-it('answers every error of a signature under a code of the catalogue, with the class of its status', () => {
-  for (const [code, status] of Object.entries(sigV4ErrorStatuses)) {
+it('answers every error of a signature under its own code, or as InvalidRequest when only the data plane knows it', () => {
+  for (const code of Object.keys(sigV4ErrorStatuses)) {
     const told = publicError(new SigV4Error(code as SigV4ErrorCode, 'told'))
-    expect(errorCatalogue[told.code].status).toBe(told.status)
-    expect(told.message).toBe('told')
-    expect(told.status).toBe(code === 'NotImplemented' ? 400 : status)
+    const expected = Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : 'InvalidRequest'
+    expect(told).toMatchObject({ code: expected, status: errorCatalogue[expected].status, message: 'told' })
+    expect(Math.floor(told.status / 100)).toBe(4)
   }
 })
 

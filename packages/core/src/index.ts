@@ -59,5 +59,11 @@ export { type Random, systemRandom } from './random.ts'
 export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts'
 export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts'
 export { createFileConfigStore, type FileConfigStoreOptions } from './state/file-config-store.ts'
+export {
+  createSealedFileStore,
+  type SealedDocument,
+  type SealedFileStore,
+  type SealedFileStoreOptions,
+} from './state/sealed-file-store.ts'
 export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts'
 export type { CacheStatistics } from './store/data-key-cache.ts'

@@ -10,7 +10,16 @@ import {
   systemRandom,
 } from '@kms/core'
 import { createManualClock, type ManualClock, type MemoryDriver, memoryDriver } from '@kms/core/testing'
-import { type CredentialStore, type Policy, type Principal, parsePolicy, type StoredCredential } from '@kms/iam'
+import {
+  type CredentialStore,
+  createIamDirectory,
+  type IamDirectory,
+  type IamDocument,
+  type Policy,
+  type Principal,
+  parsePolicy,
+  type StoredCredential,
+} from '@kms/iam'
 import { presignUrl, type SignRequestOptions, signRequest } from '@kms/sigv4'
 import { type AdminApi, type AdminApiOptions, type AdminLogEntry, createAdminApi } from '../src/index.ts'
 
@@ -56,6 +65,8 @@ export interface Harness {
   readonly clock: ManualClock
   readonly api: AdminApi
   readonly log: AdminLogEntry[]
+  /** Users and policies of the API; `user` makes others, which it does not know. */
+  readonly directory: IamDirectory
   /** Makes a user with these statements as its policy. */
   user(name: string, ...statements: readonly Statement[]): User
   /** Signs and sends; `target` is relative to the admin prefix unless it begins with `/minio` or `/rustfs`. */
@@ -68,7 +79,7 @@ export interface Harness {
 export type HarnessOptions = Partial<Omit<AdminApiOptions, 'credentials' | 'clock' | 'log'>>
 
 export async function createHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const directory = await mkdtemp(join(tmpdir(), 'kms-admin-api-'))
+  const folder = await mkdtemp(join(tmpdir(), 'kms-admin-api-'))
   const clock = createManualClock(NOW)
   const driver = memoryDriver()
   const unexpected = (message: string): never => {
@@ -78,14 +89,14 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
   const manager = createKmsManager({
     drivers: [driver],
     configStore: await createFileConfigStore({
-      directory: join(directory, 'state'),
+      directory: join(folder, 'state'),
       drivers: [driver],
       keys,
       random: systemRandom,
       onRecovered: unexpected,
     }),
     canaryStore: createFileCanaryStore({
-      directory: join(directory, 'canaries'),
+      directory: join(folder, 'canaries'),
       random: systemRandom,
       onDamaged: unexpected,
     }),
@@ -103,8 +114,19 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
   add(root, 'root', [])
   const credentials: CredentialStore = { find: (accessKeyId) => users.get(accessKeyId) }
 
+  let saved: IamDocument | undefined
+  const directory = await createIamDirectory({
+    store: {
+      load: async () => saved,
+      save: async (document) => {
+        saved = document
+      },
+    },
+    rootAccessKeyId: root.accessKeyId,
+    now: clock.now,
+  })
   const log: AdminLogEntry[] = []
-  const api = createAdminApi({ manager, ...options, credentials, clock, log: (entry) => log.push(entry) })
+  const api = createAdminApi({ manager, directory, ...options, credentials, clock, log: (entry) => log.push(entry) })
 
   return {
     manager,
@@ -112,6 +134,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     clock,
     api,
     log,
+    directory,
     user(name, ...statements) {
       const policies = statements.length === 0 ? [] : [parsePolicy({ Version: '2012-10-17', Statement: statements })]
       return add({ accessKeyId: name, secretAccessKey: `${name}-secret-key` }, 'user', policies)
@@ -123,7 +146,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     },
     async close() {
       await manager.close()
-      await rm(directory, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }

@@ -218,7 +218,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       ifMatch: headerOf(request, 'if-match'),
       authorize: gate.authorize,
       learn: gate.learn,
-      require: (permission) => createGate(authorizer, work.authenticated, permission).requireService(),
+      alsoRequire: (permission) => createGate(authorizer, work.authenticated, permission).requireService(),
     })
   }
 

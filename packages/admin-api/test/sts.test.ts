@@ -201,6 +201,14 @@ describe('refused in XML', () => {
     expect(reply.xml).not.toContain('battery')
   })
 
+  it('with what XML can write only', async () => {
+    const { xml, status } = await sendSts(harness, { Action: 'GetCallerIdentity', '\u0001<\ud83d\ude00>\r\n': '' })
+    expect(status).toBe(400)
+    expect(xml).toContain(
+      '<Message>\ufffd&#60;\ud83d\ude00&#62;\ufffd\n: is not supported for GetCallerIdentity</Message>',
+    )
+  })
+
   it('GET', async () => {
     const response = await harness.api.stsApp.request('http://kms.test/')
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST'])

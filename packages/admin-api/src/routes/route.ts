@@ -48,7 +48,7 @@ export interface Call<B = unknown, Q = unknown> {
   /** Makes the encryption context known to policies; before `authorize` can be called. */
   learn(context: EncryptionContext): void
   /** Checks a further right on the service as a whole. Throws `AccessDenied`. */
-  require(permission: Permission): void
+  alsoRequire(permission: Permission): void
 }
 
 export interface Reply {

@@ -7,12 +7,12 @@ import { defineRoute, type Route } from './route.ts'
 import { namedQuery, readNames, readOptional, readStatus } from './user-query.ts'
 
 const text = z.string('must be a string')
-const status = z.enum(['enabled', 'disabled'])
+const userStatus = z.enum(['enabled', 'disabled'])
 
 /** RustFS's and MinIO's names, and where a user comes from. Never its secret. */
 const userReply = z
   .strictObject({
-    status,
+    status: userStatus,
     policyName: z.string().openapi({ description: 'Attached policies, separated by commas.' }),
     source: z.enum(['api', 'file']).openapi({ description: 'file: of KMS_IAM_FILE, not to be changed here.' }),
     inlinePolicy: z.unknown().optional().openapi({ type: 'object', description: 'Only users of KMS_IAM_FILE.' }),
@@ -42,7 +42,7 @@ export const addUserRoute: Route = defineRoute({
   reply: done,
   indented: true,
   lifecycle: false,
-  async handle({ directory, query: accessKeyId, body, require }) {
+  async handle({ directory, query: accessKeyId, body, alsoRequire }) {
     const request: { -readonly [F in keyof AddUserRequest]: AddUserRequest[F] } = {
       accessKeyId,
       secretAccessKey: body.secretKey,
@@ -52,7 +52,7 @@ export const addUserRoute: Route = defineRoute({
     const policy = readOptional(body.policy)
     if (policy !== undefined) {
       // Otherwise whoever may make users could make one that may do anything.
-      require(['admin:AttachUserOrGroupPolicy'])
+      alsoRequire(['admin:AttachUserOrGroupPolicy'])
       request.policies = readNames(policy)
     }
     await directory().addUser(request)
@@ -123,7 +123,7 @@ export const setUserStatusRoute: Route = defineRoute({
   scope: 'service',
   permission: ['admin:EnableUser', 'admin:DisableUser'],
   query: {
-    schema: z.strictObject({ accessKey: z.string(), status }),
+    schema: z.strictObject({ accessKey: z.string(), status: userStatus }),
     read: (query) => ({
       accessKeyId: namedQuery('accessKey').read(query),
       status: readStatus(namedQuery('status').read(query)),
@@ -132,8 +132,8 @@ export const setUserStatusRoute: Route = defineRoute({
   reply: done,
   indented: true,
   lifecycle: false,
-  async handle({ directory, query, require }) {
-    require([RIGHT_TO_SET[query.status]])
+  async handle({ directory, query, alsoRequire }) {
+    alsoRequire([RIGHT_TO_SET[query.status]])
     await directory().setUserStatus(query.accessKeyId, query.status)
     return { body: { success: true, message: `User ${query.status}.` } }
   },

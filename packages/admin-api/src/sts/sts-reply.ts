@@ -38,12 +38,9 @@ function formatContent(content: XmlContent): string {
   return content.map(([name, inner]) => `<${name}>${formatContent(inner)}</${name}>`).join('')
 }
 
-/** Characters XML 1.0 has no way to write become U+FFFD. */
+/** Control characters, most of which XML 1.0 has no way to write, become U+FFFD. */
 function escapeText(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what XML excludes.
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
-      .replace(/[&<>"'\r]/g, (character) => `&#${character.charCodeAt(0)};`)
-  )
+  return text
+    .replace(/[\p{Cc}\ufffe\uffff]/gu, (character) => (character === '\n' || character === '\t' ? character : '\ufffd'))
+    .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -19,7 +19,7 @@ type Step =
 
 const place = fc.constantFrom('a', 'b', 'c')
 const defaultKey = fc.constantFrom('master', 'second')
-const step: fc.Arbitrary<Step> = fc.oneof(
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ type: fc.constant('configure' as const), place, defaultKey }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('reconfigure' as const), place, defaultKey }) },
   {
@@ -104,7 +104,7 @@ describe('whatever is called in whatever order', () => {
     timeout: slow ? 300_000 : 20_000,
   }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+      fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 25 }), async (steps) => {
         const harness = await createHarness()
         try {
           harness.driver.stores.set('foreign', { ...createMemoryStore(), foreign: true })

@@ -95,11 +95,15 @@ export function createAuthenticator(
       const stream = request.incoming === undefined ? c.req.raw.body : null
       return readBody(request, stream, MAX_BODY_BYTES)
     }
-    const { credential, body } = await prove(claim, read).catch((error: unknown) => {
+    let proved: Awaited<ReturnType<typeof prove>>
+    try {
+      proved = await prove(claim, read)
+    } catch (error) {
       throw throttled(error, claim, peer)
-    })
-    guard?.(request, credential.principal, peer)
-    return { request, principal: credential.principal, peer, body, context: contextOf(peer) }
+    }
+    const { principal } = proved.credential
+    guard?.(request, principal, peer)
+    return { request, principal, peer, body: proved.body, context: contextOf(peer) }
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServerKey, type ServerKeys } from '@kms/core'
@@ -75,6 +75,30 @@ it('keeps users, and their sessions, over a restart and a change of the server k
     const found = await credentials.find(session.accessKeyId, session.sessionToken)
     expect(found?.principal.policies).toHaveLength(count)
   }
+  expect(warnings).toEqual([])
+})
+
+it('opens the golden document', async () => {
+  const golden = createServerKey(Buffer.from('6c70d5a2c8b6f2283148baed7eb28115b1e139399645816df1e876a3025f5e7f', 'hex'))
+  mkdirSync(join(folder, 'state'))
+  copyFileSync(new URL('../vectors/iam.json', import.meta.url), join(folder, 'state', 'iam.json'))
+  const { credentials, directory } = await open({ current: golden })
+  expect((await credentials.find('ann'))?.secretAccessKey).toBe('battery staple')
+  expect(credentials.account('__proto__')?.credential.secretAccessKey).toBe('p\u00e4ss\u{1f511}word')
+  const createdAt = Date.parse('2026-01-02T03:04:05.678Z')
+  const changedAt = Date.parse('2026-02-03T04:05:06.789Z')
+  expect(directory.listUsers()).toEqual([
+    { accessKeyId: '__proto__', status: 'disabled', policies: [], source: 'api', createdAt, changedAt },
+    {
+      accessKeyId: 'ann',
+      status: 'enabled',
+      policies: ['KMSAuditor', 'payments'],
+      source: 'api',
+      createdAt,
+      changedAt,
+    },
+  ])
+  expect(directory.policyInfo('payments').policy.source).toContain('payments-*')
   expect(warnings).toEqual([])
 })
 

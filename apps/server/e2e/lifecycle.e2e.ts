@@ -69,7 +69,10 @@ describe('signals', () => {
 
     server.kill(signal)
     await server.until('"draining"')
-    await expect(call(`${server.url}/health/live`, { signed: false })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    // Reset: the connection stood in the backlog at the moment the listener closed.
+    await expect(call(`${server.url}/health/live`, { signed: false })).rejects.toMatchObject({
+      code: expect.stringMatching(/^ECONN(?:REFUSED|RESET)$/),
+    })
     unfinished.write('Host: localhost\r\n\r\n')
     await new Promise((resolve) => unfinished.once('close', resolve))
     expect(ready).toContain('HTTP/1.1 503')

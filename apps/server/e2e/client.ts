@@ -2,6 +2,12 @@ import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { signRequest } from '@kms/sigv4'
 
+export interface CallCredentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string
+}
+
 export interface CallOptions {
   readonly method?: string
   readonly body?: unknown
@@ -10,7 +16,7 @@ export interface CallOptions {
   /** What goes over the wire instead of what was signed. */
   readonly sent?: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  readonly credentials?: CallCredentials
   readonly service?: string
   /** Milliseconds since 1970. */
   readonly now?: () => number

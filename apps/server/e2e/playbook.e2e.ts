@@ -1,6 +1,7 @@
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Awscurl, findAwscurl, shell } from './awscurl.ts'
+import { findAwscurl } from './awscurl.ts'
+import { type PythonTools, requireTools, shell } from './pypi.ts'
 import { startServer, temporaryFolder } from './server-process.ts'
 
 // The playbook's commands, as they are printed there; only host and key directory are replaced.
@@ -77,7 +78,7 @@ interface Envelope {
   readonly ciphertext_blob: string
 }
 
-let awscurl: Awscurl
+let awscurl: PythonTools
 beforeAll(() => {
   awscurl = findAwscurl()
   if ('missing' in awscurl) process.stderr.write(`awscurl: ${awscurl.missing}\n`)
@@ -85,14 +86,7 @@ beforeAll(() => {
 
 describe.each(clients)('the playbook, typed with $name', ({ name, rewrite }) => {
   it('configures, starts, makes keys, stops, starts, and survives kill -9', async ({ skip }) => {
-    let path = ''
-    if (name === 'awscurl') {
-      if ('missing' in awscurl) {
-        if (['', '0', 'false', undefined].includes(process.env['CI'])) return skip(awscurl.missing)
-        throw new Error(awscurl.missing)
-      }
-      path = dirname(awscurl.path)
-    }
+    const path = name === 'awscurl' ? requireTools(awscurl, skip) : ''
     const folder = temporaryFolder()
     const env = { KMS_DATA_DIR: join(folder, 'data') }
     const keyDir = join(folder, 'rustfs', 'kms-keys')

@@ -1,22 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { describe, expect, it } from 'vitest'
+import { makeCertificate } from './certificates.ts'
 import { call, createAdmin } from './client.ts'
 import { startServer, temporaryFolder } from './server-process.ts'
-
-const OPENSSL = 'openssl'
-
-/** A self-signed certificate for localhost whose common name is `name`. */
-function makeCertificate(folder: string, name: string): { cert: string; key: string } {
-  const cert = join(folder, `${name}.pem`)
-  const key = join(folder, `${name}.key`)
-  const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
-  execFileSync(OPENSSL, ['req', ...kind, ...names, '-keyout', key, '-out', cert], { stdio: 'pipe' })
-  return { cert, key }
-}
 
 /** The common name a server shows, and the protocol it agrees on. */
 function shake(port: number, options: { maxVersion?: 'TLSv1.1' } = {}): Promise<[string, string | null]> {

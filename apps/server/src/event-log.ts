@@ -9,9 +9,13 @@ export function logManagerEvent(log: Log, { message, ...fields }: ManagerEvent):
   else log.info(message, fields)
 }
 
-/** Writes the access log (debug) and the failures behind replies that say nothing (error). */
+/** Writes changes of users and policies (info), the access log (debug) and the failures behind replies that say nothing (error). */
 export function logAdminEntry(log: Log, entry: AdminLogEntry): void {
   if (entry.event === 'request') {
+    const { operation, principal, requestId, status } = entry
+    if (status === 200 && (entry.method === 'PUT' || entry.method === 'DELETE')) {
+      log.info('Users or policies were changed.', { event: 'iam_changed', operation, principal, requestId })
+    }
     if (log.debugEnabled) log.debug('request', { ...entry })
   } else if (entry.event === 'failure') {
     log.error('A request failed.', {

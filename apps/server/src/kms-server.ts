@@ -1,6 +1,6 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
-import { createAdminApi } from '@kms/admin-api'
+import { type AdminApi, createAdminApi, type Peer, socketPeer } from '@kms/admin-api'
 import { localDriver } from '@kms/backend-local'
 import {
   type BackendDriver,
@@ -10,14 +10,16 @@ import {
   isKmsError,
   type KmsManager,
   kmsError,
+  type ServerKeys,
   systemRandom,
 } from '@kms/core'
-import { createRootCredentials } from '@kms/iam'
 import { type Bootstrap, bootstrapDocument } from './bootstrap-document.ts'
 import { type DataDirectory, prepareDataDirectory } from './data-directory.ts'
 import { checkDefaultCredentials, refuseDefaultCredentials } from './default-credentials.ts'
 import { logAdminEntry, logManagerEvent } from './event-log.ts'
+import { createClientFinder } from './forwarded-peer.ts'
 import { createHttpServer, type HttpServer, type TlsMaterial } from './http-server.ts'
+import { type Identities, openIdentities } from './identities.ts'
 import type { LogFor } from './log.ts'
 import { createRouter } from './router.ts'
 import { findServerKeys } from './server-keys.ts'
@@ -64,10 +66,14 @@ export async function startKmsServer({ given, environment, logFor }: KmsServerOp
   const { host, port } = settings.KMS_LISTEN
   const lock = await lockDataDirectory(data.path, `${host}:${port}`)
   let manager: KmsManager | undefined
+  let identities: Identities | undefined
   try {
-    manager = await bootManager({ settings, data, drivers: drivers(data), bootstrap, logFor })
-    return await listen({ settings, manager, lock, tls, defaultCredentials, logFor })
+    const keys = await prepareServerKeys(settings, data, log.info)
+    identities = await openIdentities({ settings, keys, stateDirectory: data.state, log: logFor('iam') })
+    manager = await bootManager({ keys, data, drivers: drivers(data), bootstrap, logFor })
+    return await listen({ settings, manager, identities, lock, tls, defaultCredentials, logFor })
   } catch (error) {
+    identities?.close()
     try {
       await manager?.close()
     } finally {
@@ -123,21 +129,30 @@ function tellSettings({ given }: GivenSettings, defaultCredentials: boolean, war
   }
 }
 
+async function prepareServerKeys(
+  settings: Settings,
+  data: DataDirectory,
+  info: (message: string, fields: Readonly<Record<string, unknown>>) => void,
+): Promise<ServerKeys> {
+  const { keys, origin } = await findServerKeys({ settings, dataDirectory: data.path, stateDirectory: data.state })
+  if (origin === 'generated') {
+    info('A server key was generated. Keep a copy of it apart from the data.', { path: `${data.path}/server.key` })
+  }
+  return keys
+}
+
 interface BootOptions {
-  readonly settings: Settings
+  readonly keys: ServerKeys
   readonly data: DataDirectory
   readonly drivers: readonly BackendDriver[]
   readonly bootstrap: Bootstrap
   readonly logFor: LogFor
 }
 
-async function bootManager({ settings, data, drivers, bootstrap, logFor }: BootOptions): Promise<KmsManager> {
+async function bootManager({ keys, data, drivers, bootstrap, logFor }: BootOptions): Promise<KmsManager> {
   const log = logFor('server')
   const state = logFor('state')
   const events = logFor('manager')
-  const { keys, origin } = await findServerKeys({ settings, dataDirectory: data.path, stateDirectory: data.state })
-  if (origin === 'generated')
-    log.info('A server key was generated. Keep a copy of it apart from the data.', { path: `${data.path}/server.key` })
   const manager = createKmsManager({
     drivers,
     configStore: await createFileConfigStore({
@@ -195,17 +210,31 @@ async function applyBootstrap(
 interface ListenOptions {
   readonly settings: Settings
   readonly manager: KmsManager
+  readonly identities: Identities
   readonly lock: ServerLock
   readonly tls: TlsMaterial | undefined
   readonly defaultCredentials: boolean
   readonly logFor: LogFor
 }
 
-async function listen({ settings, manager, lock, tls, defaultCredentials, logFor }: ListenOptions): Promise<KmsServer> {
+async function listen({
+  settings,
+  manager,
+  identities,
+  lock,
+  tls,
+  defaultCredentials,
+  logFor,
+}: ListenOptions): Promise<KmsServer> {
   const log = logFor('server')
-  const admin = createAdminListener({ settings, manager, defaultCredentials, logFor })
+  const { app, stsApp } = createApi({ settings, manager, identities, defaultCredentials, logFor })
   const server: HttpServer = createHttpServer({
-    handler: createRouter({ manager, admin, isDraining: () => server.draining }),
+    handler: createRouter({
+      manager,
+      admin: listenerOf(app),
+      sts: listenerOf(stsApp),
+      isDraining: () => server.draining,
+    }),
     ...(tls === undefined ? {} : { tls }),
   })
   const { host } = settings.KMS_LISTEN
@@ -245,6 +274,7 @@ async function listen({ settings, manager, lock, tls, defaultCredentials, logFor
       log.info('Stopping: requests under way may finish.', { event: 'draining', seconds: settings.KMS_DRAIN_SECONDS })
       const deadline = performance.now() + settings.KMS_DRAIN_SECONDS * 1000
       await server.drain(settings.KMS_DRAIN_SECONDS)
+      identities.close()
       const left = Math.max(deadline - performance.now(), LEAST_CLOSING_MS)
       if (!(await endsWithin(manager.close(), left))) {
         log.warn('A key store did not close in time.', { event: 'close_cut_off' })
@@ -270,26 +300,43 @@ async function endsWithin(work: Promise<void>, milliseconds: number): Promise<bo
   }
 }
 
-function createAdminListener({
+function createApi({
   settings,
   manager,
+  identities,
   defaultCredentials,
   logFor,
-}: Pick<ListenOptions, 'settings' | 'manager' | 'defaultCredentials' | 'logFor'>): RequestListener {
+}: Pick<ListenOptions, 'settings' | 'manager' | 'identities' | 'defaultCredentials' | 'logFor'>): AdminApi {
   const log = logFor('admin')
-  const { app } = createAdminApi({
+  const { credentials, directory, sts } = identities
+  const { KMS_TRUSTED_PROXIES: proxies } = settings
+  return createAdminApi({
     manager,
-    credentials: createRootCredentials({
-      accessKeyId: settings.KMS_ROOT_ACCESS_KEY,
-      secretAccessKey: settings.KMS_ROOT_SECRET_KEY.reveal(),
-    }),
+    credentials,
+    directory,
+    sts,
     settings: {
       compatServerInfo: settings.KMS_COMPAT_SERVER_INFO,
+      authFailuresPerMinute: settings.KMS_AUTH_FAILURES_PER_MINUTE,
       ...(settings.KMS_REGION === undefined ? {} : { region: settings.KMS_REGION }),
     },
     log: (entry) => logAdminEntry(log, entry),
+    ...(proxies === undefined ? {} : { peer: peerBehind(proxies) }),
     ...(defaultCredentials ? { guard: guardDefaultCredentials } : {}),
   })
+}
+
+function peerBehind(proxies: readonly string[]): typeof socketPeer {
+  const findClient = createClientFinder(proxies)
+  return (c): Peer => {
+    const { address: remote, secure } = socketPeer(c)
+    const { incoming } = c.env as { readonly incoming: IncomingMessage }
+    const address = findClient(remote, incoming.rawHeaders)
+    return address === undefined ? { secure } : { address, secure }
+  }
+}
+
+function listenerOf(app: AdminApi['app']): RequestListener {
   const listener = getRequestListener(app.fetch, { hostname: 'localhost', overrideGlobalObjects: true })
   return (request, response) => void listener(request, response)
 }

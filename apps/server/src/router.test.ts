@@ -13,6 +13,7 @@ const server = createServer(
   createRouter({
     manager: { status: () => ({ ...state }) as never },
     admin: (request, response) => response.end(`admin ${request.url}`),
+    sts: (request, response) => response.end(`sts ${request.method} ${request.url}`),
     isDraining: () => state.draining,
   }),
 )
@@ -100,6 +101,12 @@ describe('spaces', () => {
     expect(body).toMatchObject({ success: false, code: 'NoSuchRoute' })
     expect(reply.headers.get('x-request-id')).toBe(body['request_id'])
     expect(reply.headers.get('content-type')).toBe('application/json; charset=utf-8')
+  })
+
+  it('POST / is STS, and nothing else is', async () => {
+    expect(await (await fetch(`${origin}/?x`, { method: 'POST' })).text()).toBe('sts POST /?x')
+    expect((await fetch(`${origin}/bucket`, { method: 'POST' })).status).toBe(404)
+    expect((await fetch(`${origin}/`, { method: 'PUT' })).status).toBe(404)
   })
 
   it('does not quote a long path back', async () => {

@@ -7,6 +7,8 @@ export interface RouterOptions {
   readonly manager: Pick<KmsManager, 'status'>
   /** Everything under `/rustfs/` and `/minio/`. */
   readonly admin: RequestListener
+  /** `POST /`. */
+  readonly sts: RequestListener
   readonly isDraining: () => boolean
 }
 
@@ -14,12 +16,13 @@ export interface RouterOptions {
  * Tells the three spaces of the listener apart by the raw first segment (contract §0): nothing is decoded here, so that
  * no encoding makes one space look like another.
  */
-export function createRouter({ manager, admin, isDraining }: RouterOptions): RequestListener {
+export function createRouter({ manager, admin, sts, isDraining }: RouterOptions): RequestListener {
   return (request, response) => {
     const target = request.url ?? '/'
     const mark = target.indexOf('?')
     const path = mark < 0 ? target : target.slice(0, mark)
     if (path.startsWith('/rustfs/') || path.startsWith('/minio/')) return admin(request, response)
+    if (path === '/' && request.method === 'POST') return sts(request, response)
     // A body nobody reads would otherwise be taken for the next request.
     request.resume()
     if (path === '/health/live') return health(request, response, path, () => live(response))

@@ -37,7 +37,7 @@ export interface Settings {
   readonly KMS_SERVER_KEY_PREVIOUS?: Secret
   readonly KMS_IAM_FILE?: string
   readonly KMS_TRUSTED_PROXIES?: readonly string[]
-  readonly KMS_AUTH_FAILURES_PER_MINUTE?: number
+  readonly KMS_AUTH_FAILURES_PER_MINUTE: number
   readonly KMS_DRAIN_SECONDS: number
   readonly KMS_METRICS_LISTEN?: ListenAddress
   readonly KMS_METRICS_TOKEN?: Secret
@@ -165,18 +165,17 @@ export const settingTable: SettingTable = {
     value: 'base64',
     summary: 'The server key before this one: still opens what it sealed, seals nothing.',
   },
-  KMS_IAM_FILE: { schema: path, value: 'file', summary: 'File of users and policies.', withoutEffect: true },
+  KMS_IAM_FILE: { schema: path, value: 'file', summary: 'File of users and policies; read again when it changes.' },
   KMS_TRUSTED_PROXIES: {
     schema: list(network),
     value: 'networks',
     summary: 'Proxies whose forwarding headers are believed.',
-    withoutEffect: true,
   },
   KMS_AUTH_FAILURES_PER_MINUTE: {
     schema: integer(0, 1_000_000),
     value: 'number',
-    summary: 'Failed authentications per address and minute before further failures are throttled.',
-    withoutEffect: true,
+    summary: 'Failures of one address with one access key that are not answered 429; 0: all.',
+    default: '600',
   },
   KMS_DRAIN_SECONDS: {
     schema: integer(0, 300),

@@ -250,6 +250,7 @@ it('the defaults, and nothing else, are there when nothing is given', () => {
     KMS_ROOT_SECRET_KEY: 'admin',
     KMS_S3_DOMAINS: ['localhost'],
     KMS_LOG_LEVEL: 'info',
+    KMS_AUTH_FAILURES_PER_MINUTE: 600,
     KMS_DRAIN_SECONDS: 10,
     KMS_COMPAT_SERVER_INFO: true,
   })

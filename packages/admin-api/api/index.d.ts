@@ -12,9 +12,10 @@ export type { ReceivedRequest } from './request/received-request.ts';
 // access/authenticate.d.ts
 import type { Buffer } from 'node:buffer';
 import { type Clock } from '@kms/core';
-import type { CredentialStore, Principal, RequestContext } from '@kms/iam';
+import { type CredentialStore, type Principal, type RequestContext } from '@kms/iam';
 import type { Context } from 'hono';
 import { type ReceivedRequest } from '../request/received-request.ts';
+import type { FailureThrottle } from './failure-throttle.ts';
 import type { Peer } from './peer.ts';
 export interface AuthenticatedRequest {
     readonly request: ReceivedRequest;
@@ -31,8 +32,22 @@ export interface AuthenticatorOptions {
     readonly guard: Guard | undefined;
     readonly region: string | undefined;
     readonly debugSignatures: boolean;
+    readonly services: readonly string[];
+    readonly throttle: FailureThrottle | undefined;
 }
 export declare function createAuthenticator(options: AuthenticatorOptions): (c: Context, request?: ReceivedRequest) => Promise<AuthenticatedRequest>;
+
+// access/failure-throttle.d.ts
+import type { Clock } from '@kms/core';
+export interface FailureThrottleOptions {
+    readonly perMinute: number;
+    readonly clock: Clock;
+    readonly salt?: string;
+}
+export interface FailureThrottle {
+    fail(address: string | undefined, accessKeyId: string): number | undefined;
+}
+export declare function createFailureThrottle(options: FailureThrottleOptions): FailureThrottle;
 
 // access/gate.d.ts
 import { type Authorize, type EncryptionContext } from '@kms/core';
@@ -60,7 +75,7 @@ export declare function socketPeer(c: Context): Peer;
 
 // admin-api.d.ts
 import { type Clock, type KmsManager } from '@kms/core';
-import { type CredentialStore } from '@kms/iam';
+import { type CredentialStore, type IamDirectory, type Sts } from '@kms/iam';
 import { type Context, Hono } from 'hono';
 import { type AuthenticatedRequest, type Guard } from './access/authenticate.ts';
 import { type Permission } from './access/gate.ts';
@@ -70,10 +85,13 @@ export interface AdminApiSettings {
     readonly region?: string;
     readonly compatServerInfo?: boolean;
     readonly debugSignatures?: boolean;
+    readonly authFailuresPerMinute?: number;
 }
 export interface AdminApiOptions {
     readonly manager: KmsManager;
     readonly credentials: CredentialStore;
+    readonly directory?: IamDirectory;
+    readonly sts?: Sts;
     readonly settings?: AdminApiSettings;
     readonly clock?: Clock;
     readonly requestId?: (c: Context) => string;
@@ -83,6 +101,7 @@ export interface AdminApiOptions {
 }
 export interface AdminApi {
     readonly app: Hono;
+    readonly stsApp: Hono;
     authenticate(c: Context): Promise<AuthenticatedRequest>;
     authorize(request: AuthenticatedRequest, permission: Permission, resource?: string): void;
     refuse(c: Context, error: unknown): Response;

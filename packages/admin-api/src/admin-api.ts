@@ -1,19 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { type Clock, isKmsError, type KmsManager, kmsError, systemClock } from '@kms/core'
-import { type CredentialStore, createAuthorizer } from '@kms/iam'
+import { type CredentialStore, createAuthorizer, type IamDirectory, type Sts } from '@kms/iam'
 import { isSigV4Error } from '@kms/sigv4'
 import { type Context, Hono } from 'hono'
-import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { type AuthenticatedRequest, createAuthenticator, type Guard } from './access/authenticate.ts'
+import { createFailureThrottle } from './access/failure-throttle.ts'
 import { createGate, denied, type Gate, type Permission } from './access/gate.ts'
 import { type Peer, socketPeer } from './access/peer.ts'
-import { publicError } from './error-reply.ts'
+import { type PublicError, publicError } from './error-reply.ts'
 import type { AdminLogEntry } from './log-entry.ts'
 import { noBody, readJson } from './request/read-json.ts'
 import { decodePercent, NO_PARAMETERS, readQuery, refuseUnknownParameters } from './request/read-query.ts'
 import { headerOf, type ReceivedRequest, receiveRequest } from './request/received-request.ts'
 import type { KeyRoute, Reply, Route, RouteInput, ServiceRoute } from './routes/route.ts'
-import { findPath } from './routes/route-table.ts'
+import { findPath, isEncryptedUserPath } from './routes/route-table.ts'
+import { formatError } from './sts/sts-reply.ts'
+import { answerSts } from './sts/sts-service.ts'
 
 export interface AdminApiSettings {
   /** The only region a signature may be for; any when absent. */
@@ -22,11 +24,20 @@ export interface AdminApiSettings {
   readonly compatServerInfo?: boolean
   /** Log what a signature that did not match was computed from. It holds header values: never in production. */
   readonly debugSignatures?: boolean
+  /**
+   * Failed authentications of one address with one access key in a minute before further ones are answered
+   * `TooManyRequests`; 0, the default, for no limit. Correctly signed requests always pass.
+   */
+  readonly authFailuresPerMinute?: number
 }
 
 export interface AdminApiOptions {
   readonly manager: KmsManager
   readonly credentials: CredentialStore
+  /** Users and policies; without it their routes are 501. */
+  readonly directory?: IamDirectory
+  /** Gives temporary credentials; without it STS is 501. */
+  readonly sts?: Sts
   readonly settings?: AdminApiSettings
   readonly clock?: Clock
   /** The id of a request; a random UUID unless given. */
@@ -44,6 +55,8 @@ export interface AdminApi {
    * at `/rustfs/admin/v3/*` and `/minio/admin/v3/*`.
    */
   readonly app: Hono
+  /** Answers every request it is given as AWS's STS does, in XML. Send it `POST /`. */
+  readonly stsApp: Hono
   /**
    * Reads and verifies a request for routes outside this package. Throws `AccessDenied` when nothing was signed,
    * `EntityTooLarge` above 1 MiB, and the errors of signatures; answer them with `refuse`.
@@ -61,6 +74,8 @@ interface Trace {
   readonly startedAt: number
   readonly request: ReceivedRequest
   route?: Route
+  /** Of STS. */
+  action?: string
   allow?: string
   authenticated?: AuthenticatedRequest
   gate?: Gate
@@ -78,6 +93,9 @@ interface Work {
   readonly requestId: string
 }
 
+/** Services a signature may be for (contract §1): what real clients are set to. */
+const SERVICES = ['s3', 'execute-api', 'kms', 'sts'] as const
+
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** Makes the admin API of a manager. */
@@ -85,14 +103,25 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   const { manager, log, settings = {}, clock = systemClock, requestId = () => randomUUID() } = options
   const now = (): number => clock.now()
   const authorizer = createAuthorizer({ compatServerInfo: settings.compatServerInfo ?? true, now })
-  const authenticate = createAuthenticator({
-    credentials: options.credentials,
-    clock,
-    peer: options.peer ?? socketPeer,
-    guard: options.guard,
-    region: settings.region,
-    debugSignatures: settings.debugSignatures ?? false,
-  })
+  const throttle = createFailureThrottle({ perMinute: settings.authFailuresPerMinute ?? 0, clock })
+  const authenticatorFor = (services: readonly string[]) =>
+    createAuthenticator({
+      services,
+      throttle,
+      credentials: options.credentials,
+      clock,
+      peer: options.peer ?? socketPeer,
+      guard: options.guard,
+      region: settings.region,
+      debugSignatures: settings.debugSignatures ?? false,
+    })
+  const authenticate = authenticatorFor(SERVICES)
+  const authenticateSts = authenticatorFor(['sts'])
+
+  function directory(): IamDirectory {
+    if (options.directory !== undefined) return options.directory
+    throw kmsError('UnsupportedOperation', { reason: 'This server keeps no users.' })
+  }
 
   function traceOf(c: Context): Trace {
     return { requestId: requestId(c), startedAt: now(), request: receiveRequest(c) }
@@ -104,9 +133,9 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       const { body, etag } = await serve(c, trace)
       note(trace, 200)
       const { route } = trace
-      return write(c, trace.requestId, 200, body, route?.indented === true, etag === undefined ? undefined : { etag })
+      return writeJson(trace.requestId, 200, body, route?.indented === true, etag === undefined ? undefined : { etag })
     } catch (error) {
-      return refuse(c, error, trace)
+      return refuse(error, trace)
     }
   }
 
@@ -115,7 +144,11 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     const { method, rawPath } = request
     const found = findPath(rawPath)
     const path = rawPath.slice(0, 256)
-    if (found === undefined) throw kmsError('NoSuchRoute', { path })
+    if (found === undefined) {
+      if (!isEncryptedUserPath(rawPath)) throw kmsError('NoSuchRoute', { path })
+      const reason = 'Encrypted bodies are not supported. Use the same route, in plain JSON, below /rustfs/admin/v3.'
+      throw kmsError('UnsupportedOperation', { reason })
+    }
     const route = found.byMethod.get(method)
     if (route === undefined) {
       trace.allow = found.allow
@@ -166,51 +199,87 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   async function call(route: ServiceRoute | KeyRoute, work: Work): Promise<Reply> {
     const { gate, input, rawKey } = work
     const { request, principal, peer, body } = work.authenticated
-    const isPost = request.method === 'POST'
+    const changes = request.method !== 'GET' && request.method !== 'HEAD'
     if (rawKey !== undefined) input.pathKey = decodePercent(rawKey)
     input.query = readQuery(request.rawQuery)
-    if (isPost) {
+    if (changes) {
       input.json = readJson(body)
       if (input.query.size > 0) refuseUnknownParameters(input.query, Object.keys(route.query?.schema.shape ?? {}))
     }
     const { address } = peer
     return route.handle({
       manager,
+      directory,
       caller: { principal: principal.name, requestId: work.requestId, ...(address === undefined ? {} : { address }) },
-      body: isPost ? (route.body ?? noBody).read(input.json) : undefined,
+      body: changes ? (route.body ?? noBody).read(input.json) : undefined,
       query: route.query?.read(input.query),
       pathKey: input.pathKey,
       ifMatch: headerOf(request, 'if-match'),
       authorize: gate.authorize,
       learn: gate.learn,
+      alsoRequire: (permission) => createGate(authorizer, work.authenticated, permission).requireService(),
     })
   }
 
-  function refuse(c: Context, error: unknown, trace: Trace): Response {
-    const { code, status, message, retryAfterSeconds } = publicError(error)
-    const { requestId: id, route, allow } = trace
-    if (status >= 500) log?.({ event: 'failure', requestId: id, error })
+  /** Tells the log of an error and returns what may be told to the caller. */
+  function report(error: unknown, trace: Trace): PublicError {
+    const told = publicError(error)
+    if (told.status >= 500) log?.({ event: 'failure', requestId: trace.requestId, error })
     if (isSigV4Error(error) && error.computed !== undefined) {
-      log?.({ event: 'signature', requestId: id, computed: error.computed })
+      log?.({ event: 'signature', requestId: trace.requestId, computed: error.computed })
     }
-    note(trace, status, code)
+    note(trace, told.status, told.code)
+    return told
+  }
+
+  async function answerXml(c: Context): Promise<Response> {
+    const trace = traceOf(c)
+    try {
+      const { method, rawPath, rawQuery } = trace.request
+      if (method !== 'POST')
+        throw kmsError('MethodNotAllowed', { method: method.slice(0, 32), path: '/', allow: 'POST' })
+      const authenticated = await authenticateSts(c, trace.request)
+      trace.authenticated = authenticated
+      if (rawPath !== '/' || rawQuery !== '') {
+        throw kmsError('InvalidRequest', { reason: 'STS takes its parameters in the body of POST /.' })
+      }
+      if (options.sts === undefined) {
+        throw kmsError('UnsupportedOperation', { reason: 'This server gives no temporary credentials.' })
+      }
+      const { action, xml } = await answerSts(options.sts, authenticated, trace.requestId)
+      trace.action = action
+      note(trace, 200)
+      return writeXml(trace.requestId, 200, xml)
+    } catch (error) {
+      const told = report(error, trace)
+      const { retryAfterSeconds } = told
+      return writeXml(trace.requestId, told.status, formatError(told, trace.requestId), {
+        ...(told.code === 'MethodNotAllowed' ? { allow: 'POST' } : {}),
+        ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+      })
+    }
+  }
+
+  function refuse(error: unknown, trace: Trace): Response {
+    const { code, status, message, retryAfterSeconds } = report(error, trace)
+    const { requestId: id, route, allow } = trace
     const state = route?.lifecycle === true && trace.admitted === true ? { status: manager.status().status } : undefined
     const body = { success: false, code, message, request_id: id, ...state }
-    return write(c, id, status, body, route?.indented === true, {
+    return writeJson(id, status, body, route?.indented === true, {
       ...(allow === undefined ? {} : { allow }),
       ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
     })
   }
 
   function note(
-    { requestId: id, request, route, authenticated, gate, startedAt }: Trace,
+    { requestId: id, request, route, action, authenticated, gate, startedAt }: Trace,
     status: number,
     code?: string,
   ) {
     log?.({
       event: 'request',
       requestId: id,
-      operation: route?.operation,
+      operation: route?.operation ?? action,
       method: request.method,
       path: request.rawPath,
       principal: authenticated?.principal.name,
@@ -226,33 +295,47 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   const app = new Hono()
   app.all('*', (c) => answer(c))
   // Hono's own handler would print the error.
-  app.onError((error, c) => refuse(c, error, traceOf(c)))
+  app.onError((error, c) => refuse(error, traceOf(c)))
+  const stsApp = new Hono()
+  stsApp.all('*', (c) => answerXml(c))
   return {
     app,
+    stsApp,
     authenticate: (c) => authenticate(c),
     authorize({ principal, context }, action, resource) {
       const target = resource === undefined ? {} : { resource }
       if (!authorizer.authorize(principal, { action, context, ...target }).allowed) throw denied(action)
     },
-    refuse: (c, error) => refuse(c, error, traceOf(c)),
+    refuse: (c, error) => refuse(error, traceOf(c)),
   }
 }
 
-function write(
-  c: Context,
+function writeJson(
   requestId: string,
   status: number,
   body: object,
   indented: boolean,
-  more: Readonly<Record<string, string>> = {},
+  more?: Readonly<Record<string, string>>,
 ): Response {
-  // A fresh object each time: the adapter writes Content-Length into it.
   const text = indented ? JSON.stringify(body, null, 2) : JSON.stringify(body)
-  return c.body(text, status as ContentfulStatusCode, {
-    'content-type': JSON_TYPE,
+  return write(requestId, status, text, { 'content-type': JSON_TYPE, ...more })
+}
+
+function writeXml(requestId: string, status: number, text: string, more?: Readonly<Record<string, string>>): Response {
+  return write(requestId, status, text, {
+    'content-type': 'text/xml; charset=utf-8',
+    'x-amzn-requestid': requestId,
+    ...more,
+  })
+}
+
+/** Not `c.body`: that builds a Headers object, which the adapter only takes apart again. */
+function write(requestId: string, status: number, text: string, more: Readonly<Record<string, string>>): Response {
+  const headers = {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': requestId,
     ...more,
-  })
+  }
+  return new Response(text, { status, headers })
 }

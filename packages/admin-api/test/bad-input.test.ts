@@ -84,7 +84,7 @@ describe.each(signedEndpoints.map((e) => [`${e.method} ${e.path}`, e] as const))
   (_, { method, path, route }) => {
     it.each(badSignatures)('%s', async (_name, options, status, code) => {
       const sample = samples.get(route.operation) as Sample
-      const body = method === 'POST' ? JSON.stringify(sample.body ?? {}) : undefined
+      const body = method === 'POST' || method === 'PUT' ? JSON.stringify(sample.body ?? {}) : undefined
       expect(await attempt(method, targetOf(path, sample), { body, ...options })).toEqual(refusal(status, code))
     })
 
@@ -122,14 +122,15 @@ describe.each(['s3', 'execute-api', 'kms', 'sts'])('a signature for %s', (servic
 
 describe('UNSIGNED-PAYLOAD', () => {
   const sign = { payloadHash: 'UNSIGNED-PAYLOAD' }
-  it.each(bodyEndpoints.map(({ path, route }) => [path, route.operation] as const))(
-    'on POST %s needs TLS',
-    async (path, operation) => {
+  it.each(bodyEndpoints.map(({ method, path, route }) => [method, path, route.operation] as const))(
+    'on %s %s needs TLS',
+    async (method, path, operation) => {
       const sample = samples.get(operation) as Sample
       const target = targetOf(path, sample)
+      await sample.prepare?.()
       const body = JSON.stringify(sample.body ?? {})
-      expect(await attempt('POST', target, { body, sign })).toEqual(refusal(400, 'InvalidRequest'))
-      const { status } = await harness.send('POST', target, { body, sign, secure: true })
+      expect(await attempt(method, target, { body, sign })).toEqual(refusal(400, 'InvalidRequest'))
+      const { status } = await harness.send(method, target, { body, sign, secure: true })
       expect(status).toBe(200)
       await harness.manager.start({ force: false }, { principal: 'test' })
     },
@@ -145,12 +146,15 @@ describe('a signature in the query', () => {
     expect((await sendPresigned(harness, 'GET', '/kms/keys?limit=1')).json['keys']).toHaveLength(1)
     expect((await sendPresigned(harness, 'HEAD', '/kms/status')).status).toBe(200)
   })
-  it.each(bodyEndpoints.map(({ path }) => path.slice(ADMIN_PREFIX.length)))('does not POST %s', async (path) => {
-    const before = stateOf(harness)
-    const { status, json } = await sendPresigned(harness, 'POST', path)
-    expect([status, json['code']]).toEqual([400, 'AuthorizationQueryParametersError'])
-    expect(stateOf(harness)).toEqual(before)
-  })
+  it.each(bodyEndpoints.map(({ method, path }) => [method, path.slice(ADMIN_PREFIX.length)] as const))(
+    'does not %s %s',
+    async (method, path) => {
+      const before = stateOf(harness)
+      const { status, json } = await sendPresigned(harness, method, path)
+      expect([status, json['code']]).toEqual([400, 'AuthorizationQueryParametersError'])
+      expect(stateOf(harness)).toEqual(before)
+    },
+  )
   it('ends', async () => {
     const before = harness.clock.now()
     const late = { ...harness, clock: { ...harness.clock, now: () => before - 61_000 } }
@@ -178,28 +182,38 @@ const badBodies: readonly (readonly [string, string | Uint8Array, number, string
   ['more than 1 MiB', `"${'x'.repeat(1_048_575)}"`, 413, 'EntityTooLarge'],
 ]
 
-describe.each(bodyEndpoints.map((e) => [e.path, e] as const))('POST %s refuses', (_, { path, route }) => {
-  it.each(badBodies)('%s', async (_name, body, status, code) => {
-    const target = targetOf(path, samples.get(route.operation) as Sample)
-    expect(await attempt('POST', target, { body })).toEqual(refusal(status, code))
-  })
+/** Policies have a grammar of their own: an object with the wrong members is a bad policy. */
+function isPolicyShaped(body: string | Uint8Array): boolean {
+  return typeof body === 'string' && /^\{"(?:nonsense|__proto__|constructor)"/.test(body)
+}
 
-  it.each(badBodies)('%s, with a denial where nothing is allowed', async (_name, body, status) => {
-    const target = targetOf(path, samples.get(route.operation) as Sample)
-    const [expected, code] = status === 413 ? ([413, 'EntityTooLarge'] as const) : ([403, 'AccessDenied'] as const)
-    expect(await attempt('POST', target, { body, as: nobody })).toEqual(refusal(expected, code))
-  })
+describe.each(bodyEndpoints.map((e) => [`${e.method} ${e.path}`, e] as const))(
+  '%s refuses',
+  (_, { method, path, route }) => {
+    it.each(badBodies)('%s', async (_name, body, status, code) => {
+      const target = targetOf(path, samples.get(route.operation) as Sample)
+      const grammar = route.operation === 'addPolicy' && isPolicyShaped(body)
+      const expected = grammar ? 'MalformedPolicyDocument' : code
+      expect(await attempt(method, target, { body })).toEqual(refusal(status, expected))
+    })
 
-  it.each(['dry_run=true', 'dry_run', 'constructor=1', 'confirm_within=60'])(
-    'the query parameter %s',
-    async (query) => {
-      const sample = samples.get(route.operation) as Sample
-      const body = JSON.stringify(sample.body ?? {})
-      expect(await attempt('POST', `${path}?${query}`, { body })).toEqual(refusal(400, 'ValidationError'))
-      expect(await attempt('POST', `${path}?${query}`, { body, as: nobody })).toEqual(refusal(403, 'AccessDenied'))
-    },
-  )
-})
+    it.each(badBodies)('%s, with a denial where nothing is allowed', async (_name, body, status) => {
+      const target = targetOf(path, samples.get(route.operation) as Sample)
+      const [expected, code] = status === 413 ? ([413, 'EntityTooLarge'] as const) : ([403, 'AccessDenied'] as const)
+      expect(await attempt(method, target, { body, as: nobody })).toEqual(refusal(expected, code))
+    })
+
+    it.each(['dry_run=true', 'dry_run', 'constructor=1', 'confirm_within=60'])(
+      'the query parameter %s',
+      async (query) => {
+        const sample = samples.get(route.operation) as Sample
+        const body = JSON.stringify(sample.body ?? {})
+        expect(await attempt(method, `${path}?${query}`, { body })).toEqual(refusal(400, 'ValidationError'))
+        expect(await attempt(method, `${path}?${query}`, { body, as: nobody })).toEqual(refusal(403, 'AccessDenied'))
+      },
+    )
+  },
+)
 
 describe('values', () => {
   const b64 = 'c2VjcmV0'
@@ -324,16 +338,16 @@ describe('whatever JSON is sent', () => {
   const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom('main-key', 'c2VjcmV0', 'alias/x', '__proto__'))
   const body = fc.oneof(fc.dictionary(fc.oneof(fc.constantFrom(...fields), fc.string()), value), fc.jsonValue())
   const targets = bodyEndpoints
-    .map(({ path }) => path)
-    .filter((path) => !/configure|stop|start|create|keys$/.test(path))
+    .map(({ method, path }) => [method, path] as const)
+    .filter(([, path]) => !/configure|stop|start|create|keys$/.test(path))
 
   it('nobody gets more than a denial, and root no internal error', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...targets), body, async (target, json) => {
+      fc.asyncProperty(fc.constantFrom(...targets), body, async ([method, target], json) => {
         const options = { body: JSON.stringify(json) }
-        const answer = await harness.send('POST', target, options)
+        const answer = await harness.send(method, target, options)
         expect(answer.status, answer.text).toBeLessThan(500)
-        const denied = await harness.send('POST', target, { ...options, as: nobody })
+        const denied = await harness.send(method, target, { ...options, as: nobody })
         expect([denied.status, denied.json['code']]).toEqual([403, 'AccessDenied'])
       }),
       { numRuns: 150 },

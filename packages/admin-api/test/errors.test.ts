@@ -120,6 +120,27 @@ it('answers every error of a signature under its own code, or as InvalidRequest 
   }
 })
 
+it.each([
+  ['InvalidRequest', 400],
+  ['NoSuchUser', 404],
+  ['NoSuchPolicy', 404],
+  ['PolicyInUse', 409],
+  ['ManagedByFile', 409],
+  ['ReservedName', 409],
+  ['AccessDenied', 403],
+  ['InvalidTokenId', 403],
+  ['ExpiredToken', 400],
+])('tells an IamError %s as it is', (code, status) => {
+  const error = Object.assign(new Error('told'), { name: 'IamError', code })
+  expect(publicError(error)).toEqual({ code, status, message: 'told', retryAfterSeconds: undefined })
+})
+
+it.each(['InvalidIamFile', 'InvalidIamDocument', 'UnsupportedFormat'])('keeps an IamError %s to itself', (code) => {
+  const error = Object.assign(new Error(SECRET), { name: 'IamError', code })
+  expect(publicError(error)).toMatchObject({ code: 'InternalError', status: 500 })
+  expect(publicError(error).message).not.toContain(SECRET)
+})
+
 describe('the log', () => {
   it('has one entry for every request', async () => {
     const api = await createHarness({ peer: () => ({ address: '10.0.0.9', secure: false }), requestId: () => 'id-1' })

@@ -10,7 +10,20 @@ import {
   systemRandom,
 } from '@kms/core'
 import { createManualClock, type ManualClock, type MemoryDriver, memoryDriver } from '@kms/core/testing'
-import { type CredentialStore, type Policy, type Principal, parsePolicy, type StoredCredential } from '@kms/iam'
+import {
+  type CredentialStore,
+  createAuthorizer,
+  createCredentialStore,
+  createIamDirectory,
+  createSessions,
+  createSts,
+  type IamDirectory,
+  type IamDocument,
+  type Policy,
+  type Principal,
+  parsePolicy,
+  type StoredCredential,
+} from '@kms/iam'
 import { presignUrl, type SignRequestOptions, signRequest } from '@kms/sigv4'
 import { type AdminApi, type AdminApiOptions, type AdminLogEntry, createAdminApi } from '../src/index.ts'
 
@@ -23,6 +36,7 @@ export const DOCUMENT = { backend_type: 'memory', name: 'main', default_key_id: 
 export interface User {
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  readonly sessionToken?: string
 }
 
 export const root: User = { accessKeyId: 'root', secretAccessKey: 'root-secret' }
@@ -56,6 +70,8 @@ export interface Harness {
   readonly clock: ManualClock
   readonly api: AdminApi
   readonly log: AdminLogEntry[]
+  /** Users and policies of the API; `user` makes others, which it does not know. */
+  readonly directory: IamDirectory
   /** Makes a user with these statements as its policy. */
   user(name: string, ...statements: readonly Statement[]): User
   /** Signs and sends; `target` is relative to the admin prefix unless it begins with `/minio` or `/rustfs`. */
@@ -68,7 +84,7 @@ export interface Harness {
 export type HarnessOptions = Partial<Omit<AdminApiOptions, 'credentials' | 'clock' | 'log'>>
 
 export async function createHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const directory = await mkdtemp(join(tmpdir(), 'kms-admin-api-'))
+  const folder = await mkdtemp(join(tmpdir(), 'kms-admin-api-'))
   const clock = createManualClock(NOW)
   const driver = memoryDriver()
   const unexpected = (message: string): never => {
@@ -78,14 +94,14 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
   const manager = createKmsManager({
     drivers: [driver],
     configStore: await createFileConfigStore({
-      directory: join(directory, 'state'),
+      directory: join(folder, 'state'),
       drivers: [driver],
       keys,
       random: systemRandom,
       onRecovered: unexpected,
     }),
     canaryStore: createFileCanaryStore({
-      directory: join(directory, 'canaries'),
+      directory: join(folder, 'canaries'),
       random: systemRandom,
       onDamaged: unexpected,
     }),
@@ -100,11 +116,34 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     users.set(accessKeyId, { principal, secretAccessKey })
     return user
   }
-  add(root, 'root', [])
-  const credentials: CredentialStore = { find: (accessKeyId) => users.get(accessKeyId) }
 
+  let saved: IamDocument | undefined
+  const directory = await createIamDirectory({
+    store: {
+      load: async () => saved,
+      save: async (document) => {
+        saved = document
+      },
+    },
+    rootAccessKeyId: root.accessKeyId,
+    now: clock.now,
+  })
+  const sessions = createSessions({ key: new Uint8Array(32), now: clock.now })
+  const stored = createCredentialStore({ root, directory, sessions })
+  const sts = createSts({ accounts: stored, sessions, authorizer: createAuthorizer({ now: clock.now }) })
+  const credentials: CredentialStore = {
+    find: (accessKeyId, sessionToken) => users.get(accessKeyId) ?? stored.find(accessKeyId, sessionToken),
+  }
   const log: AdminLogEntry[] = []
-  const api = createAdminApi({ manager, ...options, credentials, clock, log: (entry) => log.push(entry) })
+  const api = createAdminApi({
+    manager,
+    directory,
+    sts,
+    ...options,
+    credentials,
+    clock,
+    log: (entry) => log.push(entry),
+  })
 
   return {
     manager,
@@ -112,6 +151,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     clock,
     api,
     log,
+    directory,
     user(name, ...statements) {
       const policies = statements.length === 0 ? [] : [parsePolicy({ Version: '2012-10-17', Statement: statements })]
       return add({ accessKeyId: name, secretAccessKey: `${name}-secret-key` }, 'user', policies)
@@ -123,7 +163,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     },
     async close() {
       await manager.close()
-      await rm(directory, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }
@@ -160,6 +200,56 @@ async function send(
   tamper?.(signed)
   const init = { method, headers: signed, ...(bytes === undefined ? {} : { body: bytes }) }
   return readAnswer(await api.app.request(url, init))
+}
+
+/** What STS answered. */
+export interface StsReply {
+  readonly status: number
+  readonly headers: Headers
+  readonly xml: string
+  /** Text of the first element of this name. */
+  text(name: string): string | undefined
+}
+
+/** Sends a form to `POST /`, signed for `sts` unless told otherwise. */
+export async function sendSts(
+  { api, clock }: Harness,
+  form: Readonly<Record<string, string>> | string,
+  options: Pick<SendOptions, 'as' | 'sign' | 'headers' | 'tamper'> & { readonly target?: string } = {},
+): Promise<StsReply> {
+  const body = typeof form === 'string' ? form : new URLSearchParams({ Version: '2011-06-15', ...form }).toString()
+  const url = `http://${HOST}${options.target ?? '/'}`
+  const credentials = 'as' in options ? options.as : root
+  const type = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8', ...options.headers }
+  const shared = { method: 'POST', url, body, region: 'us-east-1', service: 'sts', now: clock.now, headers: type }
+  const headers: Record<string, string> =
+    credentials === undefined ? { host: HOST, ...type } : signRequest({ ...shared, credentials, ...options.sign })
+  options.tamper?.(headers)
+  const response = await api.stsApp.request(url, { method: 'POST', headers, body })
+  const xml = await response.text()
+  return {
+    status: response.status,
+    headers: response.headers,
+    xml,
+    text: (name) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1],
+  }
+}
+
+/** Temporary credentials of a user, by AssumeRole. */
+export async function assume(harness: Harness, as: User, policy?: object): Promise<Required<User>> {
+  const limit: Record<string, string> = policy === undefined ? {} : { Policy: JSON.stringify(policy) }
+  const reply = await sendSts(
+    harness,
+    { Action: 'AssumeRole', RoleArn: 'arn:x', RoleSessionName: 's', ...limit },
+    { as },
+  )
+  const [accessKeyId, secretAccessKey, sessionToken] = ['AccessKeyId', 'SecretAccessKey', 'SessionToken'].map((name) =>
+    reply.text(name),
+  )
+  if (accessKeyId === undefined || secretAccessKey === undefined || sessionToken === undefined) {
+    throw new Error(reply.xml)
+  }
+  return { accessKeyId, secretAccessKey, sessionToken }
 }
 
 /** A URL signed in its query, and the answer to it. */

@@ -13,9 +13,10 @@ beforeAll(async () => {
 })
 afterAll(() => harness.close())
 
-function call({ route, method, path }: Endpoint, as: User | undefined): Promise<Answer> {
+async function call({ route, method, path }: Endpoint, as: User | undefined): Promise<Answer> {
   const sample = samples.get(route.operation) as Sample
-  const body = method === 'POST' ? sample.body : undefined
+  await sample.prepare?.()
+  const body = method === 'GET' ? undefined : sample.body
   return harness.send(method, targetOf(path, sample), { as, body })
 }
 
@@ -58,7 +59,8 @@ describe.each(signedEndpoints.map((endpoint) => [`${endpoint.method} ${endpoint.
 
     it.each(route.permission)('answers a user who is allowed %s and nothing else', async (action) => {
       await harness.manager.start({ force: false }, { principal: 'test' })
-      const user = harness.user(`allowed-${id}-${action}`, { Effect: 'Allow', Action: action, Resource: '*' })
+      const actions = [action, ...((samples.get(route.operation) as Sample).needs ?? [])]
+      const user = harness.user(`allowed-${id}-${action}`, { Effect: 'Allow', Action: actions, Resource: '*' })
       expect((await call(endpoint, user)).status).toBe(200)
     })
 

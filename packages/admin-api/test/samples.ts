@@ -10,6 +10,10 @@ export interface Sample {
   /** Stands for `{key_id}`. */
   readonly pathKey?: string
   readonly body?: object
+  /** What has to be there. */
+  readonly prepare?: () => Promise<unknown>
+  /** Rights beside one of the route's. */
+  readonly needs?: readonly string[]
 }
 
 /** One sample for each operation. */
@@ -19,6 +23,12 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
     as: root,
     body: { plaintext: 'c2VjcmV0', encryption_context: context },
   })
+  const policy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'kms:Decrypt', Resource: '*' }] }
+  const { directory } = harness
+  const addUser = () => directory.addUser({ accessKeyId: 'sample-user', secretAccessKey: 'battery staple' })
+  const addPolicy = () => directory.addPolicy('sample-policy', policy)
+  const user = '?accessKey=sample-user'
+  const named = '?name=sample-policy'
   return new Map<string, Sample>([
     ['getStatus', {}],
     ['configure', { body: DOCUMENT }],
@@ -34,6 +44,16 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
     ['generateDataKey', { body: { key_id: 'main-key', encryption_context: context } }],
     ['encrypt', { body: { plaintext: 'c2VjcmV0' } }],
     ['decrypt', { body: { ciphertext_blob: made.json['ciphertext_blob'], encryption_context: context } }],
+    ['addUser', { query: user, body: { secretKey: 'battery staple', status: 'enabled' } }],
+    ['removeUser', { query: user, prepare: addUser }],
+    ['listUsers', { prepare: addUser }],
+    ['getUser', { query: user, prepare: addUser }],
+    ['setUserStatus', { query: `${user}&status=disabled`, prepare: addUser, needs: ['admin:DisableUser'] }],
+    ['addPolicy', { query: named, body: policy }],
+    ['listPolicies', { prepare: addPolicy }],
+    ['getPolicy', { query: named, prepare: addPolicy }],
+    ['removePolicy', { query: named, prepare: addPolicy }],
+    ['setPolicy', { query: '?policyName=KMSAuditor,KMSKeyUser&userOrGroup=sample-user', prepare: addUser }],
     ['getOpenApiDocument', {}],
   ])
 }
@@ -55,7 +75,7 @@ export const signedEndpoints: readonly (Endpoint & { readonly route: Exclude<Rou
 
 /** The canonical endpoints that take a body. */
 export const bodyEndpoints: readonly Endpoint[] = endpoints.filter(
-  ({ method, path, route }) => method === 'POST' && path === ADMIN_PREFIX + route.paths[0],
+  ({ method, path, route }) => ['POST', 'PUT'].includes(method) && path === ADMIN_PREFIX + route.paths[0],
 )
 
 export function targetOf(path: string, { pathKey = '', query = '' }: Sample): string {

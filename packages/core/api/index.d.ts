@@ -26,6 +26,7 @@ export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys
 export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts';
 export { createFileConfigStore, type FileConfigStoreOptions } from './state/file-config-store.ts';
 export { lookForProcess, ownIdentity, type ProcessIdentity } from './state/process-identity.ts';
+export { createSealedFileStore, type SealedDocument, type SealedFileStore, type SealedFileStoreOptions, } from './state/sealed-file-store.ts';
 export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts';
 export type { CacheStatistics } from './store/data-key-cache.ts';
 
@@ -260,6 +261,16 @@ export declare const errorCatalogue: {
         readonly s3: 'AuthorizationQueryParametersError';
         readonly template: '{reason}';
     };
+    readonly ExpiredToken: {
+        readonly status: 400;
+        readonly s3: 'ExpiredToken';
+        readonly template: 'The session has expired. Ask for a new one.';
+    };
+    readonly MalformedPolicyDocument: {
+        readonly status: 400;
+        readonly s3: 'MalformedPolicy';
+        readonly template: '{reason}';
+    };
     readonly AccessDenied: {
         readonly status: 403;
         readonly s3: 'AccessDenied';
@@ -280,6 +291,11 @@ export declare const errorCatalogue: {
         readonly s3: 'RequestTimeTooSkewed';
         readonly template: 'The request was signed more than {minutes} minutes away from the time here ({now}). Set your clock.';
     };
+    readonly InvalidTokenId: {
+        readonly status: 403;
+        readonly s3: 'InvalidTokenId';
+        readonly template: 'The session token is not valid for this access key. Ask for a new session.';
+    };
     readonly KeyNotFound: {
         readonly status: 404;
         readonly s3: 'KMS.NotFoundException';
@@ -290,6 +306,18 @@ export declare const errorCatalogue: {
         readonly status: 404;
         readonly s3: 'NoSuchKey';
         readonly template: 'There is nothing at {path}. GET /rustfs/admin/v3/openapi.json lists the routes.';
+    };
+    readonly NoSuchUser: {
+        readonly status: 404;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'There is no user of this access key. GET /rustfs/admin/v3/list-users lists the users.';
+    };
+    readonly NoSuchPolicy: {
+        readonly status: 404;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'There is no such policy. GET /rustfs/admin/v3/list-canned-policies lists the policies.';
     };
     readonly MethodNotAllowed: {
         readonly status: 405;
@@ -376,6 +404,24 @@ export declare const errorCatalogue: {
         readonly s3Status: 503;
         readonly template: 'What is at {place} is not key store {realm} as this server knows it: {reason}. Nothing was changed.';
     };
+    readonly PolicyInUse: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: '{reason}';
+    };
+    readonly ManagedByFile: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: '{reason}';
+    };
+    readonly ReservedName: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: '{reason}';
+    };
     readonly ProofFailed: {
         readonly status: 409;
         readonly s3: 'ServiceUnavailable';
@@ -409,6 +455,11 @@ export declare const errorCatalogue: {
         readonly s3: 'NotImplemented';
         readonly template: 'The {backend} backend cannot {capability}.';
     };
+    readonly UnsupportedOperation: {
+        readonly status: 501;
+        readonly s3: 'NotImplemented';
+        readonly template: '{reason}';
+    };
     readonly NotRunning: {
         readonly status: 503;
         readonly s3: 'ServiceUnavailable';
@@ -438,12 +489,12 @@ export declare const errorCatalogue: {
     readonly ServerKeyMissing: {
         readonly status: 503;
         readonly s3: 'ServiceUnavailable';
-        readonly template: 'The stored configuration is sealed under server key {expected}, and no server key was found. Restore {path}, or set KMS_SERVER_KEY or KMS_SERVER_KEY_FILE.';
+        readonly template: 'What is stored is sealed under server key {expected}, and no server key was found. Restore {path}, or set KMS_SERVER_KEY or KMS_SERVER_KEY_FILE.';
     };
     readonly ServerKeyMismatch: {
         readonly status: 503;
         readonly s3: 'ServiceUnavailable';
-        readonly template: 'The stored configuration is sealed under server key {expected}; the one supplied is {actual}. Supply the right one, or the old one as KMS_SERVER_KEY_PREVIOUS.';
+        readonly template: 'What is stored is sealed under server key {expected}; the one supplied is {actual}. Supply the right one, or the old one as KMS_SERVER_KEY_PREVIOUS.';
     };
     readonly NewerFormat: {
         readonly status: 503;
@@ -812,6 +863,29 @@ export interface ProcessIdentity {
 }
 export declare function ownIdentity(): Promise<ProcessIdentity>;
 export declare function lookForProcess(identity: ProcessIdentity): Promise<'alive' | 'gone' | 'other-namespace' | 'other-boot'>;
+
+// state/sealed-file-store.d.ts
+import type { Random } from '../random.ts';
+import type { ServerKeyPurpose, ServerKeys } from '../seal/server-key.ts';
+export interface SealedDocument {
+    readonly format: number;
+}
+export interface SealedFileStoreOptions {
+    readonly path: string;
+    readonly document: string;
+    readonly purpose: ServerKeyPurpose;
+    readonly format: number;
+    readonly what: string;
+    readonly keys: ServerKeys;
+    readonly random: Random;
+    readonly secretBinding: (pointer: string, document: unknown) => string | undefined;
+    readonly onRecovered: (message: string) => void;
+}
+export interface SealedFileStore {
+    load(): Promise<unknown>;
+    save(document: SealedDocument): Promise<void>;
+}
+export declare function createSealedFileStore(options: SealedFileStoreOptions): Promise<SealedFileStore>;
 
 // state/state-document.d.ts
 import type { ConfigChange } from '../config/compare.ts';

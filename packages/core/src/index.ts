@@ -60,5 +60,11 @@ export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys
 export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts'
 export { createFileConfigStore, type FileConfigStoreOptions } from './state/file-config-store.ts'
 export { lookForProcess, ownIdentity, type ProcessIdentity } from './state/process-identity.ts'
+export {
+  createSealedFileStore,
+  type SealedDocument,
+  type SealedFileStore,
+  type SealedFileStoreOptions,
+} from './state/sealed-file-store.ts'
 export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts'
 export type { CacheStatistics } from './store/data-key-cache.ts'

@@ -1,11 +1,12 @@
 import type { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
 import { type Clock, kmsError } from '@kms/core'
-import type { CredentialStore, Principal, RequestContext } from '@kms/iam'
-import { checkPayload, createVerifier, EMPTY_SHA256, type SignedRequest } from '@kms/sigv4'
+import { type CredentialStore, isIamError, type Principal, type RequestContext } from '@kms/iam'
+import { checkPayload, createVerifier, EMPTY_SHA256, isSigV4Error, type SignedRequest } from '@kms/sigv4'
 import type { Context } from 'hono'
 import { readBody } from '../request/read-body.ts'
 import { type ReceivedRequest, receiveRequest } from '../request/received-request.ts'
+import type { FailureThrottle } from './failure-throttle.ts'
 import type { Peer } from './peer.ts'
 
 /** A request whose signature was verified, with its body. */
@@ -32,27 +33,27 @@ export interface AuthenticatorOptions {
   readonly guard: Guard | undefined
   readonly region: string | undefined
   readonly debugSignatures: boolean
+  /** Services a signature may be for. */
+  readonly services: readonly string[]
+  readonly throttle: FailureThrottle | undefined
 }
 
 /** Largest body, in bytes. */
 const MAX_BODY_BYTES = 1_048_576
 
-/** Services a signature may be for (contract §1): what real clients are set to. */
-const SERVICES = ['s3', 'execute-api', 'kms', 'sts'] as const
-
 const BY_TRANSPORT: Readonly<Record<'true' | 'false', readonly string[]>> = { true: ['true'], false: ['false'] }
 
 /**
  * Makes the step that turns a request into a principal. It throws `AccessDenied` when nothing was signed, and otherwise
- * the errors of `@kms/sigv4`, `EntityTooLarge`, `InvalidRequest`, and what `guard` throws. A body is not read for a
- * request that can be refused without it.
+ * the errors of `@kms/sigv4`, `EntityTooLarge`, `InvalidRequest`, `TooManyRequests` instead of one failure too many, and what
+ * `guard` and the credential store throw. A body is not read for a request that can be refused without it.
  */
 export function createAuthenticator(
   options: AuthenticatorOptions,
 ): (c: Context, request?: ReceivedRequest) => Promise<AuthenticatedRequest> {
-  const { credentials, clock, guard } = options
+  const { credentials, clock, guard, throttle } = options
   const verifier = createVerifier({
-    services: SERVICES,
+    services: options.services,
     region: options.region,
     credentials: (accessKeyId, sessionToken) => credentials.find(accessKeyId, sessionToken),
     now: () => clock.now(),
@@ -71,6 +72,17 @@ export function createAuthenticator(
     return { credential, body }
   }
 
+  /** What a failed proof is answered with. Only failures that a guess of a secret would cause are counted. */
+  function throttled(error: unknown, { accessKeyId }: SignedRequest, { address }: Peer): unknown {
+    if (!isSigV4Error(error, 'InvalidAccessKeyId', 'SignatureDoesNotMatch') && !isIamError(error, 'InvalidTokenId')) {
+      return error
+    }
+    const wait = throttle?.fail(address, accessKeyId)
+    return wait === undefined
+      ? error
+      : kmsError('TooManyRequests', undefined, { retryAfterSeconds: wait, cause: error })
+  }
+
   return async (c, request = receiveRequest(c)) => {
     const claim = verifier.parse(request)
     if (claim.kind === 'anonymous') {
@@ -79,12 +91,19 @@ export function createAuthenticator(
     }
     const peer = options.peer(c)
     requireSafeForm(claim, request, peer)
-    const { credential, body } = await prove(claim, () => {
+    const read = (): Promise<Buffer> => {
       const stream = request.incoming === undefined ? c.req.raw.body : null
       return readBody(request, stream, MAX_BODY_BYTES)
-    })
-    guard?.(request, credential.principal, peer)
-    return { request, principal: credential.principal, peer, body, context: contextOf(peer) }
+    }
+    let proved: Awaited<ReturnType<typeof prove>>
+    try {
+      proved = await prove(claim, read)
+    } catch (error) {
+      throw throttled(error, claim, peer)
+    }
+    const { principal } = proved.credential
+    guard?.(request, principal, peer)
+    return { request, principal, peer, body: proved.body, context: contextOf(peer) }
   }
 }
 

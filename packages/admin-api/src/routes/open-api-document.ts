@@ -6,6 +6,8 @@ export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>
 
 const JSON_TYPE = 'application/json'
 
+const OPERATIONS = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const
+
 /** The OpenAPI 3.1 document of a route table: an operation for every method of every path. */
 export function createOpenApiDocument(routes: readonly Route[]): OpenApiDocument {
   const app = new OpenAPIHono()
@@ -38,7 +40,7 @@ function describe(route: Route, path: string, index: number, method: Method): Ro
   const { body, query } = signed ?? {}
   const suffix = `${method === route.methods[0] ? '' : `_${method.toLowerCase()}`}${index === 0 ? '' : `_${index}`}`
   return {
-    method: method === 'GET' ? 'get' : 'post',
+    method: OPERATIONS[method],
     path,
     operationId: route.operation + suffix,
     summary: index === 0 ? route.summary : `${route.summary} (alias)`,

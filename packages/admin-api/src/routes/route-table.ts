@@ -11,8 +11,17 @@ import {
   stopRoute,
 } from './lifecycle-routes.ts'
 import { createOpenApiDocument, type OpenApiDocument } from './open-api-document.ts'
-import { type PublicRoute, pathsOf, type Route } from './route.ts'
+import { addPolicyRoute, listPoliciesRoute, policyInfoRoute, removePolicyRoute } from './policy-routes.ts'
+import { MINIO_PREFIX, type PublicRoute, pathsOf, type Route } from './route.ts'
 import { statusRoute } from './status-route.ts'
+import {
+  addUserRoute,
+  listUsersRoute,
+  removeUserRoute,
+  setPolicyRoute,
+  setUserStatusRoute,
+  userInfoRoute,
+} from './user-routes.ts'
 
 let document: OpenApiDocument | undefined
 
@@ -28,6 +37,20 @@ const openApiRoute: PublicRoute = {
   lifecycle: false,
   handle: () => ({ body: (document ??= createOpenApiDocument(routes)) }),
 }
+
+/** Users and policies. */
+const userRoutes: readonly Route[] = [
+  addUserRoute,
+  removeUserRoute,
+  listUsersRoute,
+  userInfoRoute,
+  setUserStatusRoute,
+  addPolicyRoute,
+  listPoliciesRoute,
+  policyInfoRoute,
+  removePolicyRoute,
+  setPolicyRoute,
+]
 
 /** The API. */
 export const routes: readonly Route[] = [
@@ -45,6 +68,7 @@ export const routes: readonly Route[] = [
   generateDataKeyRoute,
   encryptRoute,
   decryptRoute,
+  ...userRoutes,
   openApiRoute,
 ]
 
@@ -93,6 +117,13 @@ export function findPath(rawPath: string): FoundPath | undefined {
     if (namesKey(rawKey)) return { ...pathRoutes, rawKey }
   }
   return undefined
+}
+
+const encrypted = new Set(userRoutes.flatMap((route) => route.paths.map((path) => MINIO_PREFIX + path)))
+
+/** Whether `mc` and madmin would send a body here that is encrypted under the caller's secret, which nobody opens. */
+export function isEncryptedUserPath(rawPath: string): boolean {
+  return encrypted.has(rawPath)
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi'
 import type { Authorize, Caller, EncryptionContext, KmsManager } from '@kms/core'
+import type { IamDirectory } from '@kms/iam'
 import type { Permission } from '../access/gate.ts'
 import type { BodyShape } from '../request/read-json.ts'
 import type { Query } from '../request/read-query.ts'
@@ -7,9 +8,9 @@ import type { Query } from '../request/read-query.ts'
 /** Where the admin API lives. */
 export const ADMIN_PREFIX = '/rustfs/admin/v3'
 /** Where `mc` looks for the few routes it knows. */
-const MINIO_PREFIX = '/minio/admin/v3'
+export const MINIO_PREFIX = '/minio/admin/v3'
 
-export type Method = 'GET' | 'POST'
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 /** What a request says, before it is validated; used to find out which key it is about when it has to be refused. */
 export interface RouteInput {
@@ -34,6 +35,8 @@ export interface QueryShape<Q = unknown> {
 /** One authorised call. */
 export interface Call<B = unknown, Q = unknown> {
   readonly manager: KmsManager
+  /** Users and policies. Throws `UnsupportedOperation` where the server keeps none. */
+  readonly directory: () => IamDirectory
   readonly caller: Caller
   readonly body: B
   readonly query: Q
@@ -44,6 +47,8 @@ export interface Call<B = unknown, Q = unknown> {
   readonly authorize: Authorize
   /** Makes the encryption context known to policies; before `authorize` can be called. */
   learn(context: EncryptionContext): void
+  /** Checks a further right on the service as a whole. Throws `AccessDenied`. */
+  alsoRequire(permission: Permission): void
 }
 
 export interface Reply {

@@ -71,6 +71,8 @@ export const errorCatalogue = {
   },
   AuthorizationHeaderMalformed: { status: 400, s3: 'AuthorizationHeaderMalformed', template: '{reason}' },
   AuthorizationQueryParametersError: { status: 400, s3: 'AuthorizationQueryParametersError', template: '{reason}' },
+  ExpiredToken: { status: 400, s3: 'ExpiredToken', template: 'The session has expired. Ask for a new one.' },
+  MalformedPolicyDocument: { status: 400, s3: 'MalformedPolicy', template: '{reason}' },
 
   // 403: who is asking.
   AccessDenied: { status: 403, s3: 'AccessDenied', template: '{reason}' },
@@ -90,6 +92,11 @@ export const errorCatalogue = {
     s3: 'RequestTimeTooSkewed',
     template: 'The request was signed more than {minutes} minutes away from the time here ({now}). Set your clock.',
   },
+  InvalidTokenId: {
+    status: 403,
+    s3: 'InvalidTokenId',
+    template: 'The session token is not valid for this access key. Ask for a new session.',
+  },
 
   // 404, 405
   KeyNotFound: {
@@ -102,6 +109,18 @@ export const errorCatalogue = {
     status: 404,
     s3: 'NoSuchKey',
     template: 'There is nothing at {path}. GET /rustfs/admin/v3/openapi.json lists the routes.',
+  },
+  NoSuchUser: {
+    status: 404,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template: 'There is no user of this access key. GET /rustfs/admin/v3/list-users lists the users.',
+  },
+  NoSuchPolicy: {
+    status: 404,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template: 'There is no such policy. GET /rustfs/admin/v3/list-canned-policies lists the policies.',
   },
   MethodNotAllowed: {
     status: 405,
@@ -196,6 +215,9 @@ export const errorCatalogue = {
     s3Status: 503,
     template: 'What is at {place} is not key store {realm} as this server knows it: {reason}. Nothing was changed.',
   },
+  PolicyInUse: { status: 409, s3: 'InvalidRequest', s3Status: 400, template: '{reason}' },
+  ManagedByFile: { status: 409, s3: 'InvalidRequest', s3Status: 400, template: '{reason}' },
+  ReservedName: { status: 409, s3: 'InvalidRequest', s3Status: 400, template: '{reason}' },
 
   ProofFailed: {
     status: 409,
@@ -234,6 +256,7 @@ export const errorCatalogue = {
     s3: 'NotImplemented',
     template: 'The {backend} backend cannot {capability}.',
   },
+  UnsupportedOperation: { status: 501, s3: 'NotImplemented', template: '{reason}' },
   NotRunning: {
     status: 503,
     s3: 'ServiceUnavailable',
@@ -266,13 +289,13 @@ export const errorCatalogue = {
     status: 503,
     s3: 'ServiceUnavailable',
     template:
-      'The stored configuration is sealed under server key {expected}, and no server key was found. Restore {path}, or set KMS_SERVER_KEY or KMS_SERVER_KEY_FILE.',
+      'What is stored is sealed under server key {expected}, and no server key was found. Restore {path}, or set KMS_SERVER_KEY or KMS_SERVER_KEY_FILE.',
   },
   ServerKeyMismatch: {
     status: 503,
     s3: 'ServiceUnavailable',
     template:
-      'The stored configuration is sealed under server key {expected}; the one supplied is {actual}. Supply the right one, or the old one as KMS_SERVER_KEY_PREVIOUS.',
+      'What is stored is sealed under server key {expected}; the one supplied is {actual}. Supply the right one, or the old one as KMS_SERVER_KEY_PREVIOUS.',
   },
   NewerFormat: {
     status: 503,

@@ -7,6 +7,7 @@ import { Secret } from '../config/secret.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import { kmsError } from '../errors/kms-error.ts'
 import type { Random } from '../random.ts'
+import { mapLeaves } from '../seal/map-leaves.ts'
 import { isSealedValue, openSealed, type SealPlace, sealValue } from '../seal/sealed-value.ts'
 import type { ServerKeys } from '../seal/server-key.ts'
 
@@ -198,18 +199,4 @@ function openConfig(
     }
     throw kmsError('StoreDamaged', { path, reason: `the secret at ${at} does not belong to this configuration` })
   }) as ConfigDocument
-}
-
-/** Rebuilds a JSON value with every leaf (and every sealed value) passed through `change`. */
-function mapLeaves(value: unknown, pointer: string, change: (value: unknown, pointer: string) => unknown): unknown {
-  if (Array.isArray(value)) return value.map((item, i) => mapLeaves(item, `${pointer}/${i}`, change))
-  if (!isJsonObject(value) || isSealedValue(value)) return change(value, pointer)
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .map(([name, member]) => [
-        name,
-        mapLeaves(member, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, change),
-      ]),
-  )
 }

@@ -42,6 +42,11 @@ describe('keys', () => {
     const restarted = await boot()
     expect(restarted.status().status).toBe('Running')
     await dataKey(restarted, 'k2')
+    store('a').unreadable.add('master')
+    const withoutDefault = await boot()
+    expect(withoutDefault.status()).toMatchObject({ status: 'Running', lastError: expect.stringContaining('"master"') })
+    await dataKey(withoutDefault, 'k2')
+    await expect(dataKey(withoutDefault)).rejects.toMatchObject({ code: 'KeyUnavailable' })
   })
 
   it('filter by state across pages', async () => {

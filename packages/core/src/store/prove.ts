@@ -77,7 +77,8 @@ export async function proveStore(options: ProveOptions): Promise<Proof> {
   const defaultKey = await step('default key', () => findDefaultKey(options, warnings))
 
   const canary = await step<Canary | undefined>('fresh canary', async () => {
-    const record = defaultKey !== undefined && mayWrap(defaultKey) ? defaultKey : await anyUsableKey(store)
+    const preferred = defaultKey?.record
+    const record = preferred !== undefined && mayWrap(preferred) ? preferred : await anyUsableKey(store)
     if (record === undefined) return { detail: 'the store has no usable key yet', value: undefined }
     const fresh = await store.call((backend) => makeCanary(backend, record, options.random))
     if (!(await store.call((backend) => opensCanary(backend, fresh)))) {
@@ -106,30 +107,42 @@ export async function proveStore(options: ProveOptions): Promise<Proof> {
   return { steps, warnings, ...(defaultKey === undefined ? {} : { defaultKeyId: defaultKey.keyId }) }
 }
 
+/** The default key: its id, and its record unless that cannot be read. */
+interface DefaultKey {
+  readonly keyId: string
+  readonly record?: KeyRecord
+}
+
 async function findDefaultKey(
   options: ProveOptions,
   warnings: string[],
-): Promise<{ detail: string; value: KeyRecord | undefined }> {
+): Promise<{ detail: string; value: DefaultKey | undefined }> {
   const { store, defaultKey, resolvedDefaultKeyId, mayCreateDefaultKey, requireUsableDefaultKey } = options
   if (defaultKey === undefined) return { detail: 'none is configured', value: undefined }
+  const keyId = resolvedDefaultKeyId ?? defaultKey
   let record: KeyRecord
   try {
-    record = await store.describe(resolvedDefaultKeyId ?? defaultKey, false)
+    record = await store.describe(keyId, false)
   } catch (error) {
+    // One damaged key is no reason to keep all the others from being used.
+    if (isKmsError(error, 'KeyUnavailable') && !requireUsableDefaultKey) {
+      warnings.push(`${error.message} Requests that name no key will fail.`)
+      return { detail: `"${keyId}" cannot be read`, value: { keyId } }
+    }
     if (!isKmsError(error, 'KeyNotFound')) throw error
     if (!(mayCreateDefaultKey && (await isVirgin(store)))) throw kmsError('DefaultKeyMissing', { key: defaultKey })
     record = await store.call((backend) =>
       backend.create({ keyId: defaultKey, aliases: [], description: 'Default key', tags: new Map() }),
     )
     await store.remember(record)
-    return { detail: `"${record.keyId}" was created`, value: record }
+    return { detail: `"${record.keyId}" was created`, value: { keyId: record.keyId, record } }
   }
   if (!mayWrap(record)) {
     const reason = `the default key "${record.keyId}" is ${record.problem ?? record.state}`
     if (requireUsableDefaultKey) throw kmsError('ProofFailed', { step: 'default key', reason })
     warnings.push(`${reason}: requests that name no key will fail`)
   }
-  return { detail: `"${record.keyId}" is ${record.state}`, value: record }
+  return { detail: `"${record.keyId}" is ${record.state}`, value: { keyId: record.keyId, record } }
 }
 
 /** Whether no key was ever made here, as far as the store and this server's memory tell. */

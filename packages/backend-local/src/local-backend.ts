@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -46,7 +47,7 @@ const CAPABILITIES: Capabilities = {
   physical_delete: true,
   update_key_metadata: true,
   rewrap: true,
-  import: false,
+  import: true,
   backup: false,
 }
 
@@ -145,8 +146,12 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
   }
 
   /** Writes a new version, durable before any record names it; what stood in its way was never named by one. */
-  async function addVersion(keyId: string, version: number, oldest: number): Promise<string> {
-    const made = createMaterial(ring.realm, { keyId, version }, random)
+  async function addVersion(keyId: string, version: number, oldest: number, imported?: Uint8Array): Promise<string> {
+    const made = createMaterial(
+      ring.realm,
+      { keyId, version },
+      imported === undefined ? random(32) : Buffer.from(imported),
+    )
     const path = versions.pathOf({ keyId, version })
     try {
       await versions.removeOutside(keyId, oldest, version - 1)
@@ -227,12 +232,12 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
 
     create: (key) =>
       alone(async () => {
-        const { keyId, aliases, description, tags } = key
+        const { keyId, aliases, description, tags, material } = key
         if (!isKeyName(keyId)) throw invalidName('key_id')
         const before = await vacancy(keyId)
         const writeAliases = await claimAliases(keyId, aliases)
         const version = before.kind === 'tombstone' ? before.lastVersion + 1 : 1
-        const materialId = await addVersion(keyId, version, version)
+        const materialId = await addVersion(keyId, version, version, material)
         await writeAliases()
         return saveRecord(
           {
@@ -245,7 +250,7 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
             currentVersion: version,
             oldestVersion: version,
             materialId,
-            origin: 'KMS',
+            origin: material === undefined ? 'KMS' : 'EXTERNAL',
           },
           before.kind === 'absent',
         )
@@ -362,6 +367,7 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
 function keyOf(name: string, entry: Entry): KeyRecord {
   if (entry.kind === 'key') return entry.record
   if (entry.kind === 'unreadable') throw unavailable(name, entry.reason)
+  if (entry.kind === 'tombstone') throw kmsError('KeyDestroyed', { key: name })
   throw kmsError('KeyNotFound', { key: name })
 }
 

@@ -16,7 +16,7 @@ const u32 = (n: number): Buffer => Buffer.from(n.toString(16).padStart(8, '0'), 
 const lp = (text: string | Buffer): Buffer => Buffer.concat([u32(Buffer.byteLength(text)), Buffer.from(text as string)])
 
 describe('a version file', () => {
-  const made = createMaterial(realm, name, random)
+  const made = createMaterial(realm, name, random(32))
   const bytes = encodeVersionFile(name, made, { ring, createdAt: 5, random })
 
   it('opens to what was sealed, for any name and version', () => {
@@ -26,7 +26,7 @@ describe('a version file', () => {
         fc.integer({ min: 1, max: 0xffff_ffff }),
         (keyId, version) => {
           const any = { keyId, version }
-          const material = createMaterial(realm, any, random)
+          const material = createMaterial(realm, any, random(32))
           const file = encodeVersionFile(any, material, { ring, createdAt: 0, random })
           expect(decodeVersionFile(file, any, ring)).toEqual(material)
         },

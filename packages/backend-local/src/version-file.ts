@@ -59,9 +59,8 @@ function sealAad(realm: Realm, kekId: string, { keyId, version }: VersionName, m
     .digest()
 }
 
-/** Makes random material for a version. */
-export function createMaterial(realm: Realm, name: VersionName, random: Random): VersionMaterial {
-  const material = random(32)
+/** Takes 32 bytes as the material of a version. */
+export function createMaterial(realm: Realm, name: VersionName, material: Buffer): VersionMaterial {
   return { material, materialId: materialIdOf(material, realm, name) }
 }
 

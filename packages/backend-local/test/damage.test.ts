@@ -125,7 +125,7 @@ describe('every byte of', () => {
     await writeFile(path, good.subarray(1))
     await expectRefusal(backend.create(again), 'KeyAlreadyExists')
     await writeFile(path, good)
-    await expectRefusal(backend.describe('gone'), 'KeyNotFound')
+    await expectRefusal(backend.describe('gone'), 'KeyDestroyed')
   })
 })
 

@@ -62,7 +62,7 @@ export async function expectOldOrNew(backend: KeyBackend, before: Snapshot): Pro
   expect((await backend.unwrap(before.bystander)).toString()).toBe('bystander 1')
   for (const each of before.sealed) {
     const opened = await backend.unwrap(each).catch((error: { code?: string }) => error.code)
-    expect(String(opened)).toBe(state === 'no key' ? 'KeyNotFound' : `Key ${each.version}`)
+    expect(String(opened)).toBe(state === 'no key' ? 'KeyDestroyed' : `Key ${each.version}`)
   }
   return state === changed
 }

@@ -302,6 +302,12 @@ export declare const errorCatalogue: {
         readonly s3Status: 400;
         readonly template: 'Key "{key}" does not exist. GET /rustfs/admin/v3/kms/keys lists the keys.';
     };
+    readonly KeyDestroyed: {
+        readonly status: 404;
+        readonly s3: 'KMS.NotFoundException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" was destroyed on purpose. What it wrapped cannot be opened any more; name another key.';
+    };
     readonly NoSuchRoute: {
         readonly status: 404;
         readonly s3: 'NoSuchKey';
@@ -344,6 +350,12 @@ export declare const errorCatalogue: {
         readonly status: 409;
         readonly s3: 'InvalidRequest';
         readonly template: 'The key id "{key}" belonged to a destroyed key and cannot be used again on this backend. Choose another one.';
+    };
+    readonly KeyAdopted: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" was made in the key store by somebody else, who alone may destroy it. Disable it here, or delete it there.';
     };
     readonly KeyDisabled: {
         readonly status: 409;
@@ -532,6 +544,7 @@ export {};
 
 // keys/key-backend.d.ts
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts';
+import type { KmsError } from '../errors/kms-error.ts';
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
 export interface KeyRecord {
     readonly keyId: string;
@@ -549,10 +562,12 @@ export interface KeyRecord {
     readonly oldestVersion: number;
     readonly materialId: string;
     readonly origin: 'KMS' | 'EXTERNAL';
+    readonly adopted?: true;
     readonly etag: string;
 }
 export interface NewKey {
     readonly keyId: string;
+    readonly material?: Uint8Array;
     readonly aliases: readonly string[];
     readonly description: string;
     readonly tags: ReadonlyMap<string, string>;
@@ -614,6 +629,8 @@ export interface KeyBackend {
     destroy(keyId: string, etag: string): Promise<void>;
     wrap(request: WrapRequest): Promise<Buffer>;
     unwrap(request: UnwrapRequest): Promise<Buffer>;
+    wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
+    unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     health(): Promise<void>;
     close(): Promise<void>;
 }

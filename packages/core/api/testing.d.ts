@@ -106,8 +106,368 @@ export declare function encodeEnvelope(headerBytes: Uint8Array, wrapped: Uint8Ar
 export declare function decodeEnvelope(bytes: Buffer): Envelope;
 export declare function envelopeAad(headerBytes: Uint8Array, canonicalContext: Uint8Array): Buffer;
 
+// errors/catalogue.d.ts
+export interface CatalogueEntry {
+    readonly status: number;
+    readonly s3: string;
+    readonly s3Status?: number;
+    readonly template: string;
+}
+export declare const errorCatalogue: {
+    readonly InvalidRequest: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: '{reason}';
+    };
+    readonly ValidationError: {
+        readonly status: 400;
+        readonly s3: 'InvalidArgument';
+        readonly template: '{path}: {reason}';
+    };
+    readonly InvalidCiphertext: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The ciphertext could not be opened: it is damaged, or the encryption context is not the one it was made with.';
+    };
+    readonly UnsupportedFormat: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The ciphertext uses {what}, which this release does not know. Use the release that wrote it, or a newer one.';
+    };
+    readonly KeyMaterialReplaced: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'Key "{key}" no longer holds the material this ciphertext was wrapped with (version {version}): the key was destroyed and made again, or restored from elsewhere.';
+    };
+    readonly UnknownKeyStore: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The ciphertext was made by key store {realm}, which this server does not know. Send it to the server that made it.';
+    };
+    readonly IncorrectKey: {
+        readonly status: 400;
+        readonly s3: 'KMS.IncorrectKeyException';
+        readonly template: 'The ciphertext was made with key "{actual}", not with "{expected}".';
+    };
+    readonly SecretRequired: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: '{path}: the stored secret belongs to the connection it was given for, and this change alters it. Supply the secret again.';
+    };
+    readonly RootKeyMismatch: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The root key given does not open the key store at {path}. Supply the one it was initialised with.';
+    };
+    readonly PolicyViolation: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: '{path}: refused by server policy. {hint}';
+    };
+    readonly MissingContentSHA256: {
+        readonly status: 400;
+        readonly s3: 'MissingContentSHA256';
+        readonly template: 'A body over {limit} bytes must announce its hash in x-amz-content-sha256.';
+    };
+    readonly XAmzContentSHA256Mismatch: {
+        readonly status: 400;
+        readonly s3: 'XAmzContentSHA256Mismatch';
+        readonly template: 'The body received does not match x-amz-content-sha256.';
+    };
+    readonly AuthorizationHeaderMalformed: {
+        readonly status: 400;
+        readonly s3: 'AuthorizationHeaderMalformed';
+        readonly template: '{reason}';
+    };
+    readonly AuthorizationQueryParametersError: {
+        readonly status: 400;
+        readonly s3: 'AuthorizationQueryParametersError';
+        readonly template: '{reason}';
+    };
+    readonly ExpiredToken: {
+        readonly status: 400;
+        readonly s3: 'ExpiredToken';
+        readonly template: 'The session has expired. Ask for a new one.';
+    };
+    readonly MalformedPolicyDocument: {
+        readonly status: 400;
+        readonly s3: 'MalformedPolicy';
+        readonly template: '{reason}';
+    };
+    readonly AccessDenied: {
+        readonly status: 403;
+        readonly s3: 'AccessDenied';
+        readonly template: '{reason}';
+    };
+    readonly SignatureDoesNotMatch: {
+        readonly status: 403;
+        readonly s3: 'SignatureDoesNotMatch';
+        readonly template: 'The signature does not match. Check the secret key, and that nothing between you and the server rewrites the request.';
+    };
+    readonly InvalidAccessKeyId: {
+        readonly status: 403;
+        readonly s3: 'InvalidAccessKeyId';
+        readonly template: 'The access key is not known here.';
+    };
+    readonly RequestTimeTooSkewed: {
+        readonly status: 403;
+        readonly s3: 'RequestTimeTooSkewed';
+        readonly template: 'The request was signed more than {minutes} minutes away from the time here ({now}). Set your clock.';
+    };
+    readonly InvalidTokenId: {
+        readonly status: 403;
+        readonly s3: 'InvalidTokenId';
+        readonly template: 'The session token is not valid for this access key. Ask for a new session.';
+    };
+    readonly KeyNotFound: {
+        readonly status: 404;
+        readonly s3: 'KMS.NotFoundException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" does not exist. GET /rustfs/admin/v3/kms/keys lists the keys.';
+    };
+    readonly KeyDestroyed: {
+        readonly status: 404;
+        readonly s3: 'KMS.NotFoundException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" was destroyed on purpose. What it wrapped cannot be opened any more; name another key.';
+    };
+    readonly NoSuchRoute: {
+        readonly status: 404;
+        readonly s3: 'NoSuchKey';
+        readonly template: 'There is nothing at {path}. GET /rustfs/admin/v3/openapi.json lists the routes.';
+    };
+    readonly NoSuchUser: {
+        readonly status: 404;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'There is no user of this access key. GET /rustfs/admin/v3/list-users lists the users.';
+    };
+    readonly NoSuchPolicy: {
+        readonly status: 404;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'There is no such policy. GET /rustfs/admin/v3/list-canned-policies lists the policies.';
+    };
+    readonly MethodNotAllowed: {
+        readonly status: 405;
+        readonly s3: 'MethodNotAllowed';
+        readonly template: '{method} is not allowed on {path}. Allowed: {allow}.';
+    };
+    readonly NoConfiguration: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'There is no configuration. POST one to /rustfs/admin/v3/kms/configure first.';
+    };
+    readonly AlreadyRunning: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The service is running. Change it with POST /rustfs/admin/v3/kms/reconfigure, which does not interrupt it.';
+    };
+    readonly KeyAlreadyExists: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The name "{key}" is already taken by a key or an alias. Choose another one.';
+    };
+    readonly KeyIdRetired: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The key id "{key}" belonged to a destroyed key and cannot be used again on this backend. Choose another one.';
+    };
+    readonly KeyAdopted: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" was made in the key store by somebody else, who alone may destroy it. Disable it here, or delete it there.';
+    };
+    readonly KeyDisabled: {
+        readonly status: 409;
+        readonly s3: 'KMS.DisabledException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" is disabled: it still decrypts, but wraps nothing new. Enable it or name another key.';
+    };
+    readonly KeyPendingDeletion: {
+        readonly status: 409;
+        readonly s3: 'KMS.KMSInvalidStateException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" is scheduled for deletion. Cancel the deletion to use it.';
+    };
+    readonly KeyUnavailable: {
+        readonly status: 409;
+        readonly s3: 'KMS.KMSInvalidStateException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" cannot be used: {reason}.';
+    };
+    readonly DefaultKeyMissing: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The default key "{key}" does not exist in this key store. Name an existing key, or create it before making it the default.';
+    };
+    readonly StoreNotOurs: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{path} is neither empty nor a key store of this product ({reason}). It was left untouched; choose another place.';
+    };
+    readonly StoreUnwritable: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{path} cannot be used: {reason}.';
+    };
+    readonly StoreDamaged: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{path} is damaged: {reason}. Restore it from a backup; nothing was changed.';
+    };
+    readonly RootKeyMissing: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'The key store at {path} is sealed by a root key that is not here ({expected}). Bring it back; a key store never gets a new one.';
+    };
+    readonly RealmMissing: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'Key store {realm} is expected at {place} but is not there. If a volume is not mounted, mount it; nothing was created in its place.';
+    };
+    readonly RealmConflict: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'What is at {place} is not key store {realm} as this server knows it: {reason}. Nothing was changed.';
+    };
+    readonly PolicyInUse: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: '{reason}';
+    };
+    readonly ManagedByFile: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: '{reason}';
+    };
+    readonly ReservedName: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: '{reason}';
+    };
+    readonly ProofFailed: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'The key store did not pass the check "{step}": {reason}. Nothing was changed.';
+    };
+    readonly PreconditionFailed: {
+        readonly status: 412;
+        readonly s3: 'PreconditionFailed';
+        readonly template: 'Another change came first: this is at {actual}, not at {expected}. Read it again and retry.';
+    };
+    readonly EntityTooLarge: {
+        readonly status: 413;
+        readonly s3: 'EntityTooLarge';
+        readonly s3Status: 400;
+        readonly template: 'The body is larger than {limit} bytes.';
+    };
+    readonly TooManyRequests: {
+        readonly status: 429;
+        readonly s3: 'SlowDown';
+        readonly s3Status: 503;
+        readonly template: 'Too many failed authentications. Correctly signed requests are not affected; retry later.';
+    };
+    readonly InternalError: {
+        readonly status: 500;
+        readonly s3: 'InternalError';
+        readonly template: 'An internal error occurred. Quote the request id to the operator of this server.';
+    };
+    readonly UnsupportedCapability: {
+        readonly status: 501;
+        readonly s3: 'NotImplemented';
+        readonly template: 'The {backend} backend cannot {capability}.';
+    };
+    readonly UnsupportedOperation: {
+        readonly status: 501;
+        readonly s3: 'NotImplemented';
+        readonly template: '{reason}';
+    };
+    readonly NotRunning: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'The KMS is not running (status: {status}). POST /rustfs/admin/v3/kms/start starts a configured service.';
+    };
+    readonly BackendUnavailable: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'The key store {store} cannot be reached: {reason}. Retry later.';
+    };
+    readonly StorageFailed: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'Writing {what} failed: {reason}. Nothing was changed; mend the storage and retry.';
+    };
+    readonly KeyVersionNotCurrent: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'Key "{key}" was rotated while it was being used. Retry.';
+    };
+    readonly BackendTimeout: {
+        readonly status: 504;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'The key store did not answer within {seconds} s. Retry, or raise timeout_seconds.';
+    };
+    readonly ServerKeyMissing: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'What is stored is sealed under server key {expected}, and no server key was found. Restore {path}, or set KMS_SERVER_KEY or KMS_SERVER_KEY_FILE.';
+    };
+    readonly ServerKeyMismatch: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'What is stored is sealed under server key {expected}; the one supplied is {actual}. Supply the right one, or the old one as KMS_SERVER_KEY_PREVIOUS.';
+    };
+    readonly NewerFormat: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: '{path} has format {found}; this release knows formats up to {known}. Use the release that wrote it, or a newer one.';
+    };
+};
+export type ErrorCode = keyof typeof errorCatalogue;
+
+// errors/kms-error.d.ts
+import { type ErrorCode, errorCatalogue } from './catalogue.ts';
+type Placeholders<T extends string> = T extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
+export type ErrorParams<C extends ErrorCode> = {
+    readonly [P in Placeholders<(typeof errorCatalogue)[C]['template']>]: string | number;
+};
+type ParamsArgument<C extends ErrorCode> = [Placeholders<(typeof errorCatalogue)[C]['template']>] extends [never] ? [params?: undefined, options?: KmsErrorOptions] : [params: ErrorParams<C>, options?: KmsErrorOptions];
+export interface KmsErrorOptions {
+    readonly cause?: unknown;
+    readonly retryAfterSeconds?: number;
+}
+export declare class KmsError extends Error {
+    readonly name = "KmsError";
+    readonly code: ErrorCode;
+    readonly retryAfterSeconds: number | undefined;
+    constructor(code: ErrorCode, message: string, options?: KmsErrorOptions);
+    get status(): number;
+    toJSON(): {
+        code: ErrorCode;
+        message: string;
+    };
+}
+export declare function kmsError<C extends ErrorCode>(code: C, ...[params, options]: ParamsArgument<C>): KmsError;
+export declare function isKmsError(error: unknown, ...codes: readonly ErrorCode[]): error is KmsError;
+export {};
+
 // keys/key-backend.d.ts
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts';
+import type { KmsError } from '../errors/kms-error.ts';
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
 export interface KeyRecord {
     readonly keyId: string;
@@ -125,10 +485,12 @@ export interface KeyRecord {
     readonly oldestVersion: number;
     readonly materialId: string;
     readonly origin: 'KMS' | 'EXTERNAL';
+    readonly adopted?: true;
     readonly etag: string;
 }
 export interface NewKey {
     readonly keyId: string;
+    readonly material?: Uint8Array;
     readonly aliases: readonly string[];
     readonly description: string;
     readonly tags: ReadonlyMap<string, string>;
@@ -190,6 +552,8 @@ export interface KeyBackend {
     destroy(keyId: string, etag: string): Promise<void>;
     wrap(request: WrapRequest): Promise<Buffer>;
     unwrap(request: UnwrapRequest): Promise<Buffer>;
+    wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
+    unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     health(): Promise<void>;
     close(): Promise<void>;
 }

@@ -105,6 +105,12 @@ export const errorCatalogue = {
     s3Status: 400,
     template: 'Key "{key}" does not exist. GET /rustfs/admin/v3/kms/keys lists the keys.',
   },
+  KeyDestroyed: {
+    status: 404,
+    s3: 'KMS.NotFoundException',
+    s3Status: 400,
+    template: 'Key "{key}" was destroyed on purpose. What it wrapped cannot be opened any more; name another key.',
+  },
   NoSuchRoute: {
     status: 404,
     s3: 'NoSuchKey',
@@ -151,6 +157,13 @@ export const errorCatalogue = {
     s3: 'InvalidRequest',
     template:
       'The key id "{key}" belonged to a destroyed key and cannot be used again on this backend. Choose another one.',
+  },
+  KeyAdopted: {
+    status: 409,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template:
+      'Key "{key}" was made in the key store by somebody else, who alone may destroy it. Disable it here, or delete it there.',
   },
   KeyDisabled: {
     status: 409,

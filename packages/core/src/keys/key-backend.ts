@@ -1,4 +1,5 @@
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts'
+import type { KmsError } from '../errors/kms-error.ts'
 
 /** State of a key as a backend stores it; `Unavailable` is a record that exists and must not be used (see `problem`). */
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable'
@@ -24,8 +25,10 @@ export interface KeyRecord {
   readonly oldestVersion: number
   /** Material id of `currentVersion`, 32 hex digits (formats §2). */
   readonly materialId: string
-  /** `KMS`: we made the material. `EXTERNAL`: somebody else did, and only they may destroy it. */
+  /** Where the first material came from: `KMS`, the backend itself; `EXTERNAL`, somebody who imported or made it there. */
   readonly origin: 'KMS' | 'EXTERNAL'
+  /** Somebody else made this key in the backend, uses it perhaps, and alone may destroy it. */
+  readonly adopted?: true
   /** Changes with every write of the record; compared by `update`, `rotate` and `destroy`. */
   readonly etag: string
 }
@@ -33,6 +36,8 @@ export interface KeyRecord {
 /** What a new key starts with. */
 export interface NewKey {
   readonly keyId: string
+  /** Imported material, 32 bytes, left as it is; only where `capabilities.import` says so. Absent: made by the backend. */
+  readonly material?: Uint8Array
   readonly aliases: readonly string[]
   readonly description: string
   readonly tags: ReadonlyMap<string, string>
@@ -100,7 +105,8 @@ export interface Capabilities {
  * audit live once, in core. Every implementation passes `describeKeyBackend` of `@kms/core/testing`.
  *
  * All verbs may throw `BackendUnavailable` or `BackendTimeout`; a write that failed so may or may not have happened,
- * and the whole old or the whole new state is found later, never a mixture.
+ * and the whole old or the whole new state is found later, never a mixture. Where a verb throws `KeyNotFound`, it throws
+ * `KeyDestroyed` instead for an id whose tombstone is there: only that tells a key destroyed on purpose from one lost.
  */
 export interface KeyBackend {
   /** Identity of the store, fixed for its life. */
@@ -112,7 +118,8 @@ export interface KeyBackend {
   /**
    * Makes a key with version 1 (or the last version of a destroyed key of that id + 1), durable before it returns.
    * Throws `KeyAlreadyExists` when the id or an alias is taken by a key or an alias, `KeyIdRetired` when a destroyed
-   * id cannot be used again. Of concurrent creates of one name exactly one succeeds.
+   * id cannot be used again, `UnsupportedCapability` for material it cannot take. Of concurrent creates of one name
+   * exactly one succeeds.
    */
   create(key: NewKey): Promise<KeyRecord>
 
@@ -134,7 +141,10 @@ export interface KeyBackend {
   /** Adds a version and makes it current, if the etag is still `etag`. Throws `PreconditionFailed`, `KeyNotFound`. */
   rotate(keyId: string, etag: string): Promise<KeyRecord>
 
-  /** Destroys all material of a key and leaves a tombstone, if the etag is still `etag`. Throws as `rotate`. */
+  /**
+   * Destroys all material of a key and leaves a tombstone, if the etag is still `etag`. Throws as `rotate`, and
+   * `KeyAdopted` for a key that is not ours to destroy.
+   */
   destroy(keyId: string, etag: string): Promise<void>
 
   /**
@@ -148,6 +158,15 @@ export interface KeyBackend {
    * and the material held is not the one named; `KeyNotFound`; `KeyUnavailable`.
    */
   unwrap(request: UnwrapRequest): Promise<Buffer>
+
+  /**
+   * {@link wrap} for several requests under one key and version, in one round trip; an outcome for each, in order. Absent
+   * where a round trip costs nothing. Rejects only when no request got an answer.
+   */
+  wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>
+
+  /** {@link unwrap} for several requests of one key, in one round trip; as {@link wrapMany}. */
+  unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>
 
   /** Resolves when the store answers and is the one that was opened; throws the reason otherwise. */
   health(): Promise<void>

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { anyone, caller, createHarness, dataKey, decrypt, type Harness, local } from '../../test/manager-harness.ts'
 import { kmsError } from '../errors/kms-error.ts'
-import { createMemoryStore } from '../testing/index.ts'
+import { createMemoryBackend, createMemoryStore } from '../testing/index.ts'
 
 let harness: Harness
 let clock: Harness['clock']
@@ -371,6 +371,26 @@ describe('moving to another store', () => {
     await expect(manager.reconfigure({ name: 'a' }, caller)).rejects.toMatchObject({ code: 'RealmConflict' })
     kept.set('master', master)
     await manager.reconfigure({ name: 'a' }, caller)
+  })
+
+  it('takes what another server destroyed for destroyed, and what it made again for that', async () => {
+    const manager = await running()
+    for (const name of ['gone', 'again']) await manager.keys.create({ name, authorize: anyone })
+    await dataKey(manager, 'gone')
+    const other = createMemoryBackend({ store: store('a'), clock })
+    for (const name of ['gone', 'again', 'master']) await other.destroy(name, (await other.describe(name)).etag)
+    await other.create({ keyId: 'again', aliases: [], description: '', tags: new Map() })
+    const after = await boot()
+    expect(after.status()).toMatchObject({ status: 'Running', lastError: expect.stringContaining('"master"') })
+    await expect(dataKey(after, 'gone')).rejects.toMatchObject({ code: 'KeyDestroyed' })
+    expect((await dataKey(after, 'again')).keyVersion).toBe(2)
+    await expect(dataKey(after)).rejects.toMatchObject({ code: 'KeyDestroyed' })
+    // A copy of the store from before does not bring it back.
+    const copy = store('a').keys.get('again')
+    if (copy === undefined || !('record' in copy)) return expect.fail('it was there')
+    store('a').keys.set('gone', { ...copy, record: { ...copy.record, keyId: 'gone', currentVersion: 1 } })
+    clock.advance(5001)
+    await expect(dataKey(after, 'gone')).rejects.toMatchObject({ code: 'KeyUnavailable' })
   })
 
   it('does not know envelopes of stores it never used', async () => {

@@ -26,7 +26,7 @@ export async function resolveKey(
   try {
     record = await snapshot.active.describe(reference.name, snapshot.config.enable_cache)
   } catch (error) {
-    if (isKmsError(error, 'KeyNotFound', 'KeyUnavailable')) authorize(reference.name)
+    if (isKmsError(error, 'KeyNotFound', 'KeyDestroyed', 'KeyUnavailable')) authorize(reference.name)
     throw error
   }
   authorize(record.keyId)

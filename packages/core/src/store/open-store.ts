@@ -84,7 +84,7 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
       await canaries.add(await deadline.bound(makeCanary(backend, record, random)))
     } catch (error) {
       // Somebody rotated or removed the key meanwhile: whoever sees the new record remembers that.
-      if (isKmsError(error, 'KeyVersionNotCurrent', 'KeyNotFound')) return
+      if (isKmsError(error, 'KeyVersionNotCurrent', 'KeyNotFound', 'KeyDestroyed')) return
       const reason = isKmsError(error) ? error.message : 'an internal error occurred'
       onWarning(`No canary could be kept for key "${record.keyId}" version ${record.currentVersion}: ${reason}`)
     }

@@ -129,8 +129,14 @@ async function findDefaultKey(
       warnings.push(`${error.message} Requests that name no key will fail.`)
       return { detail: `"${keyId}" cannot be read`, value: { keyId } }
     }
-    if (!isKmsError(error, 'KeyNotFound')) throw error
-    if (!(mayCreateDefaultKey && (await isVirgin(store)))) throw kmsError('DefaultKeyMissing', { key: defaultKey })
+    if (!isKmsError(error, 'KeyNotFound', 'KeyDestroyed')) throw error
+    if (!(mayCreateDefaultKey && (await isVirgin(store)))) {
+      const missing = kmsError('DefaultKeyMissing', { key: defaultKey })
+      // One that was there before: the store has other keys, and what they wrapped must open again.
+      if (requireUsableDefaultKey || resolvedDefaultKeyId === undefined) throw missing
+      warnings.push(`${missing.message} Requests that name no key will fail.`)
+      return { detail: `"${keyId}" does not exist`, value: { keyId } }
+    }
     record = await store.call((backend) =>
       backend.create({ keyId: defaultKey, aliases: [], description: 'Default key', tags: new Map() }),
     )
@@ -167,10 +173,11 @@ async function openStoredCanaries(options: ProveOptions, defaultKeyId: string | 
   let opened = 0
   let unreadable = 0
   for (const canary of canaries) {
-    const reason = await store.call((backend) => whyClosed(canary, backend))
-    if (reason === undefined) opened++
-    else if (reason === 'unreadable') unreadable++
-    else throw kmsError('RealmConflict', { place, realm: store.realm, reason })
+    const outcome = await store.call((backend) => tryCanary(canary, backend))
+    if (outcome === 'opened') opened++
+    else if (outcome === 'unreadable') unreadable++
+    else if (outcome === 'destroyed') await store.canaries.markDestroyed(canary.keyId, canary.version)
+    else throw kmsError('RealmConflict', { place, realm: store.realm, reason: outcome.reason })
   }
   if (opened === 0 && unreadable > 0) {
     throw kmsError('RealmConflict', { place, realm: store.realm, reason: 'none of its known keys can be read' })
@@ -179,15 +186,25 @@ async function openStoredCanaries(options: ProveOptions, defaultKeyId: string | 
   return { detail: `${opened} of ${canaries.length} opened`, value: undefined }
 }
 
-/** Why a stored canary does not open; one damaged key (`unreadable`) says nothing about the others. */
-async function whyClosed(canary: Canary, backend: OpenStore['backend']): Promise<string | undefined> {
+/**
+ * Opens a stored canary. One damaged key (`unreadable`) says nothing about the others; `destroyed` is a key or version the
+ * store itself says was given up on purpose, by another server perhaps.
+ */
+async function tryCanary(
+  canary: Canary,
+  backend: OpenStore['backend'],
+): Promise<'opened' | 'unreadable' | 'destroyed' | { readonly reason: string }> {
   const name = `key "${canary.keyId}" version ${canary.version}`
   try {
-    return (await opensCanary(backend, canary)) ? undefined : `${name} opens to other bytes than were wrapped`
+    if (await opensCanary(backend, canary)) return 'opened'
+    return { reason: `${name} opens to other bytes than were wrapped` }
   } catch (error) {
+    if (isKmsError(error, 'KeyDestroyed')) return 'destroyed'
     if (isKmsError(error, 'KeyUnavailable')) return 'unreadable'
-    if (isKmsError(error, 'KeyNotFound')) return `${name} is gone`
-    if (isKmsError(error, 'InvalidCiphertext', 'KeyMaterialReplaced')) return `${name} no longer opens what it wrapped`
-    throw error
+    if (isKmsError(error, 'KeyNotFound')) return { reason: `${name} is gone` }
+    if (!isKmsError(error, 'InvalidCiphertext', 'KeyMaterialReplaced')) throw error
+    const record = await backend.describe(canary.keyId)
+    if (record.keyId === canary.keyId && canary.version < record.oldestVersion) return 'destroyed'
+    return { reason: `${name} no longer opens what it wrapped` }
   }
 }

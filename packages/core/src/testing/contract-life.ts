@@ -119,18 +119,18 @@ export const lifeContract: readonly ContractTest[] = [
     },
   },
   {
-    name: 'a destroyed key is KeyNotFound in every verb, and its aliases are free',
+    name: 'a destroyed key is KeyDestroyed in every verb, and its aliases are free',
     async run({ backend }) {
       const created = await backend.create(newKey('a', { aliases: ['b'] }))
       const sealed = await wrapUnder(backend, created, Buffer.from('gone'))
       await backend.destroy('a', created.etag)
-      await refused(backend.describe('a'), 'KeyNotFound')
+      await refused(backend.describe('a'), 'KeyDestroyed')
       await refused(backend.describe('b'), 'KeyNotFound')
-      await refused(backend.update('a', { description: 'x' }, created.etag), 'KeyNotFound')
-      await refused(backend.rotate('a', created.etag), 'KeyNotFound')
-      await refused(backend.destroy('a', created.etag), 'KeyNotFound')
-      await refused(backend.wrap({ keyId: 'a', version: 1, plaintext: Buffer.from('x'), aad: aad(1) }), 'KeyNotFound')
-      await refused(backend.unwrap(sealed), 'KeyNotFound')
+      await refused(backend.update('a', { description: 'x' }, created.etag), 'KeyDestroyed')
+      await refused(backend.rotate('a', created.etag), 'KeyDestroyed')
+      await refused(backend.destroy('a', created.etag), 'KeyDestroyed')
+      await refused(backend.wrap({ keyId: 'a', version: 1, plaintext: Buffer.from('x'), aad: aad(1) }), 'KeyDestroyed')
+      await refused(backend.unwrap(sealed), 'KeyDestroyed')
       expect(await backend.list({ limit: 10 })).toEqual({ keys: [], unreadable: [] })
       expect((await backend.create(newKey('b'))).keyId).toBe('b')
     },
@@ -161,7 +161,7 @@ export const lifeContract: readonly ContractTest[] = [
       await backend.destroy('a', etag)
       await backend.close()
       const again = await reopen()
-      await refused(again.describe('a'), 'KeyNotFound')
+      await refused(again.describe('a'), 'KeyDestroyed')
       if (retiresIds) return refused(again.create(newKey('a')), 'KeyIdRetired')
       expect((await again.create(newKey('a'))).currentVersion).toBe(2)
     },

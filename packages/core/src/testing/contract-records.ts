@@ -153,7 +153,7 @@ export const recordContract: readonly ContractTest[] = [
       const rotated = await other.describe('a')
       expect(rotated.currentVersion).toBe(2)
       await backend.destroy('a', rotated.etag)
-      await refused(other.describe('a'), 'KeyNotFound')
+      await refused(other.describe('a'), 'KeyDestroyed')
       await refused(other.describe('b'), 'KeyNotFound')
     },
   },

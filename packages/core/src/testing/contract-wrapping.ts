@@ -1,7 +1,10 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { MAX_PLAINTEXT_BYTES } from '../envelope/envelope.ts'
+import { openXChaCha } from '../bytes/aead.ts'
+import { MAX_PLAINTEXT_BYTES, XCHACHA20_POLY1305 } from '../envelope/envelope.ts'
+import { isKmsError } from '../errors/kms-error.ts'
+import type { UnwrapRequest } from '../keys/key-backend.ts'
 import { aad, type ContractTest, newKey, refused, wrapUnder } from './contract-test.ts'
 
 /** Property runs: cheap by default, because a backend may be a network away; `SLOW=1` looks harder. */
@@ -167,6 +170,56 @@ export const wrappingContract: readonly ContractTest[] = [
       const opened = await backend.unwrap(sealed)
       opened.fill(0)
       expect((await backend.unwrap(sealed)).toString()).toBe('secret')
+    },
+  },
+  {
+    name: 'imported material wraps, or is UnsupportedCapability',
+    async run({ backend }) {
+      const material = Buffer.alloc(32, 5)
+      if (!backend.capabilities.import) {
+        await refused(backend.create(newKey('a', { material })), 'UnsupportedCapability')
+        return refused(backend.describe('a'), 'KeyNotFound')
+      }
+      const a = await backend.create(newKey('a', { material }))
+      const b = await backend.create(newKey('b', { material }))
+      expect(material.equals(Buffer.alloc(32, 5))).toBe(true)
+      expect(a).toMatchObject({ origin: 'EXTERNAL', currentVersion: 1, state: 'Enabled' })
+      expect(a.adopted).toBeUndefined()
+      expect(a.materialId).not.toBe(b.materialId)
+      const sealed = await wrapUnder(backend, a, Buffer.from('secret'))
+      expect((await backend.unwrap(sealed)).toString()).toBe('secret')
+      if (backend.algorithm === XCHACHA20_POLY1305) {
+        expect(openXChaCha(material, sealed.wrapped, sealed.aad)?.toString()).toBe('secret')
+      }
+      const rotated = await backend.rotate('a', a.etag)
+      expect((await backend.unwrap(await wrapUnder(backend, rotated, Buffer.from('x')))).toString()).toBe('x')
+      expect((await backend.unwrap(sealed)).toString()).toBe('secret')
+    },
+  },
+  {
+    name: 'where there are batches, each request has its own answer, in order',
+    async run({ backend }) {
+      if (backend.wrapMany === undefined || backend.unwrapMany === undefined) {
+        return expect([backend.wrapMany, backend.unwrapMany]).toEqual([undefined, undefined])
+      }
+      const record = await backend.create(newKey('a'))
+      const request = { keyId: 'a', version: 1, aad: aad(1) }
+      const plaintexts = ['one', 'two', 'three'].map((text) => Buffer.from(text))
+      const wrapped = await backend.wrapMany(plaintexts.map((plaintext) => ({ ...request, plaintext })))
+      const { algorithm } = backend
+      const sealed = wrapped.map((bytes) => ({
+        ...request,
+        algorithm,
+        materialId: record.materialId,
+        wrapped: bytes as Buffer,
+      }))
+      const opened = await backend.unwrapMany(sealed.map((each, i) => (i === 1 ? { ...each, aad: aad(2) } : each)))
+      expect([opened[0], opened[2]].map(String)).toEqual(['one', 'three'])
+      expect(isKmsError(opened[1], 'InvalidCiphertext')).toBe(true)
+      expect((await backend.unwrap(sealed[1] as UnwrapRequest)).toString()).toBe('two')
+      await backend.rotate('a', record.etag)
+      const late = await backend.wrapMany(plaintexts.map((plaintext) => ({ ...request, plaintext })))
+      expect(late.map((outcome) => isKmsError(outcome, 'KeyVersionNotCurrent'))).toEqual([true, true, true])
     },
   },
 ]

@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer'
 import { openXChaCha, sealXChaCha } from '../bytes/aead.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { XCHACHA20_POLY1305 } from '../envelope/envelope.ts'
-import { kmsError } from '../errors/kms-error.ts'
-import type { Capabilities, KeyBackend, KeyRecord } from '../keys/key-backend.ts'
+import { isKmsError, type KmsError, kmsError } from '../errors/kms-error.ts'
+import type { Capabilities, KeyBackend, KeyRecord, UnwrapRequest, WrapRequest } from '../keys/key-backend.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { createFaults, type Faults } from './faults.ts'
 import { createMemoryStore, type MemoryStore, type MemoryVerb, type MemoryVersion } from './memory-store.ts'
@@ -37,7 +37,7 @@ const CAPABILITIES: Capabilities = {
   physical_delete: true,
   update_key_metadata: true,
   rewrap: true,
-  import: false,
+  import: true,
   backup: false,
 }
 
@@ -64,7 +64,8 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
 
   function liveKey(keyId: string): LiveKey {
     const key = store.keys.get(keyId)
-    if (key === undefined || !('record' in key)) throw kmsError('KeyNotFound', { key: keyId })
+    if (key === undefined) throw kmsError('KeyNotFound', { key: keyId })
+    if (!('record' in key)) throw kmsError('KeyDestroyed', { key: keyId })
     if (store.unreadable.has(keyId)) throw kmsError('KeyUnavailable', { key: keyId, reason: 'its record is damaged' })
     return key
   }
@@ -91,14 +92,33 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     }
   }
 
-  function newVersion(): MemoryVersion {
-    return { material: random(32), materialId: random(16).toString('hex') }
+  function newVersion(imported?: Uint8Array): MemoryVersion {
+    const material = imported === undefined ? random(32) : Buffer.from(imported)
+    return { material, materialId: random(16).toString('hex') }
   }
 
   function save(record: Omit<KeyRecord, 'etag'>, versions: ReadonlyMap<number, MemoryVersion>): KeyRecord {
     const saved: KeyRecord = { ...record, etag: random(8).toString('hex') }
     store.keys.set(saved.keyId, { record: saved, versions })
     return saved
+  }
+
+  function wrapNow({ keyId, version, plaintext, aad }: WrapRequest): Buffer {
+    const { record, versions } = liveKey(keyId)
+    const held = versions.get(version)
+    if (held === undefined || version !== record.currentVersion) {
+      throw kmsError('KeyVersionNotCurrent', { key: keyId })
+    }
+    return sealXChaCha(held.material, plaintext, aad, random)
+  }
+
+  function unwrapNow({ keyId, version, algorithm, materialId, wrapped, aad }: UnwrapRequest): Buffer {
+    const held = liveKey(keyId).versions.get(version)
+    const plaintext =
+      held === undefined || algorithm !== XCHACHA20_POLY1305 ? undefined : openXChaCha(held.material, wrapped, aad)
+    if (plaintext !== undefined) return plaintext
+    if (held?.materialId !== materialId) throw kmsError('KeyMaterialReplaced', { key: keyId, version })
+    throw kmsError('InvalidCiphertext')
   }
 
   return {
@@ -114,7 +134,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     algorithm: XCHACHA20_POLY1305,
     capabilities: CAPABILITIES,
 
-    async create({ keyId, aliases, description, tags }) {
+    async create({ keyId, aliases, description, tags, material }) {
       await enter('create')
       const claimed = new Set<string>()
       claim(keyId, claimed)
@@ -122,7 +142,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
       if (earlier !== undefined && retiresIds) throw kmsError('KeyIdRetired', { key: keyId })
       claimAliases(aliases, claimed.add(keyId))
       const version = earlier !== undefined && 'destroyedVersion' in earlier ? earlier.destroyedVersion + 1 : 1
-      const made = newVersion()
+      const made = newVersion(material)
       for (const alias of aliases) store.aliases.set(alias, keyId)
       return save(
         {
@@ -135,7 +155,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
           currentVersion: version,
           oldestVersion: version,
           materialId: made.materialId,
-          origin: 'KMS',
+          origin: material === undefined ? 'KMS' : 'EXTERNAL',
         },
         new Map([[version, made]]),
       )
@@ -144,7 +164,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     async describe(name) {
       await enter('describe')
       const key = store.keys.get(name)
-      const keyId = key !== undefined && 'record' in key ? name : store.aliases.get(name)
+      const keyId = key === undefined ? store.aliases.get(name) : name
       if (keyId === undefined) throw kmsError('KeyNotFound', { key: name })
       return liveKey(keyId).record
     },
@@ -208,24 +228,24 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
       store.keys.set(keyId, { destroyedVersion: record.currentVersion })
     },
 
-    async wrap({ keyId, version, plaintext, aad }) {
+    async wrap(request) {
       await enter('wrap')
-      const { record, versions } = liveKey(keyId)
-      const held = versions.get(version)
-      if (held === undefined || version !== record.currentVersion) {
-        throw kmsError('KeyVersionNotCurrent', { key: keyId })
-      }
-      return sealXChaCha(held.material, plaintext, aad, random)
+      return wrapNow(request)
     },
 
-    async unwrap({ keyId, version, algorithm, materialId, wrapped, aad }) {
+    async unwrap(request) {
       await enter('unwrap')
-      const held = liveKey(keyId).versions.get(version)
-      const plaintext =
-        held === undefined || algorithm !== XCHACHA20_POLY1305 ? undefined : openXChaCha(held.material, wrapped, aad)
-      if (plaintext !== undefined) return plaintext
-      if (held?.materialId !== materialId) throw kmsError('KeyMaterialReplaced', { key: keyId, version })
-      throw kmsError('InvalidCiphertext')
+      return unwrapNow(request)
+    },
+
+    async wrapMany(requests) {
+      await enter('wrap')
+      return requests.map((request) => outcomeOf(() => wrapNow(request)))
+    },
+
+    async unwrapMany(requests) {
+      await enter('unwrap')
+      return requests.map((request) => outcomeOf(() => unwrapNow(request)))
     },
 
     async health() {
@@ -238,6 +258,15 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     async close() {
       closed = true
     },
+  }
+}
+
+function outcomeOf(work: () => Buffer): Buffer | KmsError {
+  try {
+    return work()
+  } catch (error) {
+    if (isKmsError(error)) return error
+    throw error
   }
 }
 

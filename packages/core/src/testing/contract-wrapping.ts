@@ -204,8 +204,8 @@ export const wrappingContract: readonly ContractTest[] = [
       }
       const record = await backend.create(newKey('a'))
       const request = { keyId: 'a', version: 1, aad: aad(1) }
-      const plaintexts = ['one', 'two', 'three'].map((text) => Buffer.from(text))
-      const wrapped = await backend.wrapMany(plaintexts.map((plaintext) => ({ ...request, plaintext })))
+      const texts = ['one', 'two', 'three'].map((text) => Buffer.from(text))
+      const wrapped = await backend.wrapMany(texts.map((plaintext) => ({ ...request, plaintext })))
       const { algorithm } = backend
       const sealed = wrapped.map((bytes) => ({
         ...request,
@@ -218,7 +218,7 @@ export const wrappingContract: readonly ContractTest[] = [
       expect(isKmsError(opened[1], 'InvalidCiphertext')).toBe(true)
       expect((await backend.unwrap(sealed[1] as UnwrapRequest)).toString()).toBe('two')
       await backend.rotate('a', record.etag)
-      const late = await backend.wrapMany(plaintexts.map((plaintext) => ({ ...request, plaintext })))
+      const late = await backend.wrapMany(texts.map((plaintext) => ({ ...request, plaintext })))
       expect(late.map((outcome) => isKmsError(outcome, 'KeyVersionNotCurrent'))).toEqual([true, true, true])
     },
   },

@@ -5,3 +5,15 @@ export { label, lp, u32 } from './bytes/framing.ts'
 export { parseStrictJson, type StrictJsonResult } from './bytes/strict-json.ts'
 export { type DurableWriteOptions, syncDirectory, TEMPORARY_PREFIX, writeDurably } from './state/durable-file.ts'
 export { errnoOf, storageFailed, storageReason } from './state/storage-error.ts'
+export {
+  createFrameOpener,
+  createFrameSealer,
+  FRAME_BYTES,
+  FRAME_TAG_BYTES,
+  type FrameOpener,
+  type FrameSealer,
+  SEALED_FRAME_BYTES,
+} from './stream/frame-cipher.ts'
+export { type FrameRange, frameCount, frameRange, plaintextSize, sealedSize } from './stream/frame-size.ts'
+export { type OpenFramesOptions, openFrames, sealFrames } from './stream/frame-stream.ts'
+export { deriveStreamKeys, STREAM_SALT_BYTES, type StreamKeys } from './stream/stream-keys.ts'

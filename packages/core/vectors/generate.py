@@ -1,10 +1,12 @@
-"""Independent writer of the golden files beside it: the Python standard library and libsodium (PyNaCl 1.6.0).
+"""Independent writer of the golden files beside it: the Python standard library, libsodium (PyNaCl 1.6.0) and OpenSSL
+(cryptography 48.0.0).
 
-    python3 -m venv /tmp/v && /tmp/v/bin/pip install pynacl==1.6.0 && /tmp/v/bin/python generate.py
+    python3 -m venv /tmp/v && /tmp/v/bin/pip install pynacl==1.6.0 cryptography==48.0.0 && /tmp/v/bin/python generate.py
 
 It follows docs/formats.md, not the TypeScript. The files are committed once; a change of any byte is a break.
 """
 import base64, hashlib, hmac, json, struct
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt as xchacha
 
 u32 = lambda n: struct.pack(">I", n)
@@ -58,8 +60,8 @@ def envelope_file():
         })
     return out
 
-def hkdf(key, info, length=32):
-    prk = hmac.new(b"\0" * 32, key, hashlib.sha256).digest()
+def hkdf(key, info, length=32, salt=b"\0" * 32):
+    prk = hmac.new(salt, key, hashlib.sha256).digest()
     out, block, i = b"", b"", 1
     while len(out) < length:
         block = hmac.new(prk, block + info + bytes([i]), hashlib.sha256).digest()
@@ -84,7 +86,23 @@ def sealed_file():
     return {"server_key": server_key.hex(), "server_key_id": key_id.hex(),
             "subkeys": {p: hkdf(server_key, f"kms/server/{p}/v1".encode()).hex() for p in purposes}, "values": out}
 
-for file, value in [("contexts", context_file()), ("envelopes", envelope_file()), ("sealed-values", sealed_file())]:
+def stream_file():
+    out = []
+    for name, size in [("empty", 0), ("one byte", 1), ("one frame less one", 65535), ("one frame", 65536),
+                       ("one frame and one", 65537), ("three frames", 196608), ("many", 1000003)]:
+        key, salt, info, plaintext = (pattern(n, name + w) for n, w in
+                                      [(32, " key"), (32, " salt"), (40, " info"), (size, " plaintext")])
+        keys = hkdf(key, info, 64, salt)
+        frames = [plaintext[i:i + 65536] for i in range(0, size, 65536)] or [b""]
+        sealed = b"".join(AESGCM(keys[:32]).encrypt(i.to_bytes(11, "big") + bytes([i == len(frames) - 1]), frame, None)
+                          for i, frame in enumerate(frames))
+        out.append({"name": name, "key": key.hex(), "salt": salt.hex(), "info": info.hex(), "size": size,
+                    "plaintext_sha256": hashlib.sha256(plaintext).hexdigest(), "commitment": keys[32:].hex(),
+                    "sealed_size": len(sealed), "sealed_sha256": hashlib.sha256(sealed).hexdigest()})
+    return out
+
+for file, value in [("contexts", context_file()), ("envelopes", envelope_file()), ("sealed-values", sealed_file()),
+                    ("streams", stream_file())]:
     with open(f"{file}.json", "w") as f:
         json.dump(value, f, indent=2)
         f.write("\n")

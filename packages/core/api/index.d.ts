@@ -643,6 +643,23 @@ export interface KeyReference {
 }
 export declare function parseKeyReference(text: string, path?: string): KeyReference;
 
+// lifecycle/retired-store.d.ts
+import type { Clock } from '../clock.ts';
+import type { Realm } from '../envelope/envelope.ts';
+import type { OpenStore } from '../store/open-store.ts';
+export interface RetiredStore {
+    readonly realm: Realm;
+    get(): Promise<OpenStore>;
+    close(seconds: number): Promise<void>;
+}
+export interface RetiredStoreOptions {
+    readonly realm: Realm;
+    readonly clock: Clock;
+    readonly opened?: OpenStore;
+    open(): Promise<OpenStore>;
+}
+export declare function createRetiredStore({ realm, clock, opened, open }: RetiredStoreOptions): RetiredStore;
+
 // manager/data-plane.d.ts
 import type { Buffer } from 'node:buffer';
 import { type EncryptionContext } from '../context/encryption-context.ts';
@@ -801,29 +818,12 @@ import type { Snapshot } from './snapshot.ts';
 export type Authorize = (keyId: string) => void;
 export declare function resolveKey(snapshot: Snapshot, key: string | undefined, authorize: Authorize): Promise<KeyRecord>;
 
-// manager/retired-store.d.ts
-import type { Clock } from '../clock.ts';
-import type { Realm } from '../envelope/envelope.ts';
-import type { OpenStore } from '../store/open-store.ts';
-export interface RetiredStore {
-    readonly realm: Realm;
-    get(): Promise<OpenStore>;
-    close(seconds: number): Promise<void>;
-}
-export interface RetiredStoreOptions {
-    readonly realm: Realm;
-    readonly clock: Clock;
-    readonly opened?: OpenStore;
-    open(): Promise<OpenStore>;
-}
-export declare function createRetiredStore({ realm, clock, opened, open }: RetiredStoreOptions): RetiredStore;
-
 // manager/snapshot.d.ts
 import type { ConfigDocument } from '../config/driver.ts';
 import type { Realm } from '../envelope/envelope.ts';
+import type { RetiredStore } from '../lifecycle/retired-store.ts';
 import type { DataKeyCache } from '../store/data-key-cache.ts';
 import type { OpenStore } from '../store/open-store.ts';
-import type { RetiredStore } from './retired-store.ts';
 export interface Snapshot {
     readonly config: ConfigDocument;
     readonly active: OpenStore;

@@ -1,9 +1,9 @@
 import type { ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import { isKmsError } from '../errors/kms-error.ts'
+import type { RetiredStore } from '../lifecycle/retired-store.ts'
 import type { DataKeyCache } from '../store/data-key-cache.ts'
 import type { OpenStore } from '../store/open-store.ts'
-import type { RetiredStore } from './retired-store.ts'
 
 /** What a request works on from its beginning to its end, whatever is published meanwhile. */
 export interface Snapshot {

@@ -21,6 +21,8 @@ export type { CreatedKey, CreateKeyInput, KeyListing, KeyService, ListKeysInput 
 export { createKmsManager } from './manager/kms-manager.ts';
 export type { Caller, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, ReconfigureOptions, WireStatus, } from './manager/manager-types.ts';
 export type { Authorize } from './manager/resolve-key.ts';
+export { type BackendCall, type BackendObserver, type BackendOperation, backendOperations, observeDriver, } from './observe/observe-driver.ts';
+export type { PeerTelemetry } from './observe/peer-telemetry.ts';
 export { type Random, systemRandom } from './random.ts';
 export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts';
 export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts';
@@ -86,6 +88,7 @@ import type { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Realm } from '../envelope/envelope.ts';
 import type { KeyBackend } from '../keys/key-backend.ts';
+import type { PeerTelemetry } from '../observe/peer-telemetry.ts';
 import type { Random } from '../random.ts';
 import type { Secret } from './secret.ts';
 export type ConfigValue = null | boolean | number | string | Secret | readonly ConfigValue[] | {
@@ -110,6 +113,7 @@ export interface OpenOptions {
     readonly expectedRealm?: Realm;
     readonly mayInitialise: boolean;
     readonly signal: AbortSignal;
+    readonly peer?: PeerTelemetry;
 }
 export interface OpenedBackend {
     readonly backend: KeyBackend;
@@ -739,6 +743,7 @@ import type { Clock } from '../clock.ts';
 import type { ConfigChange } from '../config/compare.ts';
 import type { BackendDriver, ConfigDocument } from '../config/driver.ts';
 import type { Realm } from '../envelope/envelope.ts';
+import type { ErrorCode } from '../errors/catalogue.ts';
 import type { Capabilities } from '../keys/key-backend.ts';
 import type { Random } from '../random.ts';
 import type { ConfigStore } from '../state/state-document.ts';
@@ -774,6 +779,8 @@ export interface ManagerStatus {
 export interface ManagerEvent {
     readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_change_failed' | 'kms_warning';
     readonly message: string;
+    readonly attempted?: ManagerEvent['event'];
+    readonly code?: ErrorCode;
     readonly caller?: Caller;
     readonly revisionBefore?: number;
     readonly revision?: number;
@@ -835,6 +842,33 @@ export interface SnapshotSource {
     current(): Snapshot;
 }
 export declare function onSnapshot<T>(source: SnapshotSource, work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
+
+// observe/observe-driver.d.ts
+import type { BackendDriver } from '../config/driver.ts';
+import type { KeyBackend } from '../keys/key-backend.ts';
+import type { PeerTelemetry } from './peer-telemetry.ts';
+type VerbOf<M extends keyof KeyBackend> = NonNullable<KeyBackend[M]> extends (...args: never[]) => unknown ? M : never;
+type BackendVerb = {
+    [M in keyof KeyBackend]-?: VerbOf<M>;
+}[keyof KeyBackend];
+export type BackendOperation = BackendVerb | 'open';
+export interface BackendCall {
+    readonly backend: string;
+    readonly operation: BackendOperation;
+}
+export interface BackendObserver {
+    around<T>(call: BackendCall, work: () => Promise<T>): Promise<T>;
+    peer(backend: string): PeerTelemetry;
+}
+export declare const backendOperations: readonly BackendOperation[];
+export declare function observeDriver(driver: BackendDriver, observer: BackendObserver): BackendDriver;
+export {};
+
+// observe/peer-telemetry.d.ts
+export interface PeerTelemetry {
+    headers(): Readonly<Record<string, string>>;
+    attempted(request: string, outcome: string, milliseconds: number): void;
+}
 
 // random.d.ts
 import { Buffer } from 'node:buffer';

@@ -23,6 +23,7 @@ import type { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Realm } from '../envelope/envelope.ts';
 import type { KeyBackend } from '../keys/key-backend.ts';
+import type { PeerTelemetry } from '../observe/peer-telemetry.ts';
 import type { Random } from '../random.ts';
 import type { Secret } from './secret.ts';
 export type ConfigValue = null | boolean | number | string | Secret | readonly ConfigValue[] | {
@@ -47,6 +48,7 @@ export interface OpenOptions {
     readonly expectedRealm?: Realm;
     readonly mayInitialise: boolean;
     readonly signal: AbortSignal;
+    readonly peer?: PeerTelemetry;
 }
 export interface OpenedBackend {
     readonly backend: KeyBackend;
@@ -556,6 +558,12 @@ export interface KeyBackend {
     unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     health(): Promise<void>;
     close(): Promise<void>;
+}
+
+// observe/peer-telemetry.d.ts
+export interface PeerTelemetry {
+    headers(): Readonly<Record<string, string>>;
+    attempted(request: string, outcome: string, milliseconds: number): void;
 }
 
 // random.d.ts

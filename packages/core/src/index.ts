@@ -55,6 +55,14 @@ export type {
   WireStatus,
 } from './manager/manager-types.ts'
 export type { Authorize } from './manager/resolve-key.ts'
+export {
+  type BackendCall,
+  type BackendObserver,
+  type BackendOperation,
+  backendOperations,
+  observeDriver,
+} from './observe/observe-driver.ts'
+export type { PeerTelemetry } from './observe/peer-telemetry.ts'
 export { type Random, systemRandom } from './random.ts'
 export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts'
 export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts'

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import type { KeyBackend } from '../keys/key-backend.ts'
+import type { PeerTelemetry } from '../observe/peer-telemetry.ts'
 import type { Random } from '../random.ts'
 import type { Secret } from './secret.ts'
 
@@ -46,6 +47,8 @@ export interface OpenOptions {
   readonly mayInitialise: boolean
   /** Aborted when the caller stops waiting. */
   readonly signal: AbortSignal
+  /** For a backend that talks to a peer: told of its requests, and asked what to send along. */
+  readonly peer?: PeerTelemetry
 }
 
 /** A backend as its driver opened it. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { ConfigSchema } from '../config/config-schema.ts'
+import { isKmsError } from '../errors/kms-error.ts'
 import type { Caller, LifecycleReport, ManagerEvent } from '../manager/manager-types.ts'
 import type { LifecycleQueue } from './lifecycle-queue.ts'
 import { publicReason } from './public-reason.ts'
@@ -40,7 +41,9 @@ export function createRunChange({ queue, schema, document, clock, onEvent }: Cha
         }
         return result
       } catch (error) {
-        onEvent({ event: 'kms_change_failed', message: `${name}: ${publicReason(error)}`, ...described() })
+        const code = isKmsError(error) ? error.code : 'InternalError'
+        const message = `${name}: ${publicReason(error)}`
+        onEvent({ event: 'kms_change_failed', message, attempted: name, code, ...described() })
         throw error
       }
     })

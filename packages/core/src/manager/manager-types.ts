@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { ConfigChange } from '../config/compare.ts'
 import type { BackendDriver, ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
+import type { ErrorCode } from '../errors/catalogue.ts'
 import type { Capabilities } from '../keys/key-backend.ts'
 import type { Random } from '../random.ts'
 import type { ConfigStore } from '../state/state-document.ts'
@@ -57,6 +58,10 @@ export interface ManagerEvent {
     | 'kms_change_failed'
     | 'kms_warning'
   readonly message: string
+  /** Of a change that failed: the event it would have been. */
+  readonly attempted?: ManagerEvent['event']
+  /** Of a change that failed: the code of the error, `InternalError` for one that is not ours. */
+  readonly code?: ErrorCode
   readonly caller?: Caller
   readonly revisionBefore?: number
   readonly revision?: number

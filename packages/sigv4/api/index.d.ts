@@ -45,10 +45,13 @@ export interface CredentialScope {
     readonly region: string;
     readonly service: string;
 }
-export declare function formatScope(scope: CredentialScope): string;
-export declare function parseCredential(text: string): (CredentialScope & {
+export interface Credential extends CredentialScope {
     readonly accessKeyId: string;
-}) | undefined;
+    readonly scope: string;
+    readonly text: string;
+}
+export declare function formatScope(scope: CredentialScope): string;
+export declare function parseCredential(text: string): Credential | undefined;
 
 // decode-chunks.d.ts
 import type { KeyObject } from 'node:crypto';
@@ -71,6 +74,7 @@ export interface HeaderTable {
     readonly values: ReadonlyMap<string, string>;
     readonly repeated: ReadonlySet<string>;
     readonly blankRuns: boolean;
+    readonly obligatory: number;
 }
 export declare function readHeaders(rawHeaders: readonly string[]): HeaderTable;
 export declare function singleHeader(headers: HeaderTable, name: string): string | undefined;
@@ -107,14 +111,14 @@ export declare function checkPayload(claim: {
 }): void;
 
 // post-form.d.ts
-import { type CredentialScope } from './credential-scope.ts';
+import { type Credential } from './credential-scope.ts';
 import { type ContentLengthRange } from './post-policy.ts';
 export interface PostTarget {
     readonly bucket: string;
     readonly key?: string | undefined;
 }
-export interface SignedForm extends CredentialScope {
-    readonly accessKeyId: string;
+export interface SignedForm {
+    readonly credential: Credential;
     readonly signature: string;
     readonly sessionToken: string | undefined;
     readonly policy: string;
@@ -218,7 +222,6 @@ export declare function signWithHeader(options: SigningOptions & SigningDestinat
 
 // signed-request.d.ts
 import type { CredentialScope } from './credential-scope.ts';
-import type { HeaderTable } from './header-table.ts';
 import type { Payload } from './payload.ts';
 export interface RawRequest {
     readonly method: string;
@@ -238,14 +241,6 @@ export interface SignedRequest extends CredentialScope {
 }
 export interface AnonymousRequest {
     readonly kind: 'anonymous';
-}
-export interface Evidence {
-    readonly method: string;
-    readonly rawPath: string;
-    readonly path: string;
-    readonly query: string;
-    readonly rawQuery: string | undefined;
-    readonly headers: HeaderTable;
 }
 
 // signing-input.d.ts

@@ -6,6 +6,15 @@ export interface CredentialScope {
   readonly service: string
 }
 
+/** The `Credential` of a signature. */
+export interface Credential extends CredentialScope {
+  readonly accessKeyId: string
+  /** `<day>/<region>/<service>/aws4_request`. */
+  readonly scope: string
+  /** `<access key>/<scope>`, which names one signing key of one secret. */
+  readonly text: string
+}
+
 const TERMINATOR = 'aws4_request'
 const eightDigits = /^[0-9]{8}$/
 const visible = /^[!-~]+$/
@@ -19,11 +28,11 @@ export function formatScope(scope: CredentialScope): string {
  * Reads `<access key>/<day>/<region>/<service>/aws4_request`; `undefined` when it is not of that form. The access key may
  * hold `/`: the scope is what the last four parts say.
  */
-export function parseCredential(text: string): (CredentialScope & { readonly accessKeyId: string }) | undefined {
+export function parseCredential(text: string): Credential | undefined {
   const parts = text.split('/')
   const [day, region, service, terminator] = parts.slice(-4)
   const accessKeyId = parts.slice(0, -4).join('/')
   if (!day || !region || !service || terminator !== TERMINATOR) return undefined
   if (!eightDigits.test(day) || !visible.test(region) || !visible.test(accessKeyId)) return undefined
-  return { accessKeyId, day, region, service }
+  return { accessKeyId, day, region, service, scope: `${day}/${region}/${service}/${TERMINATOR}`, text }
 }

@@ -1,3 +1,4 @@
+import { mustBeSigned } from './signed-headers.ts'
 import { SigV4Error } from './sigv4-error.ts'
 
 /** The headers of a request by lower-case name. */
@@ -8,6 +9,8 @@ export interface HeaderTable {
   readonly repeated: ReadonlySet<string>
   /** Whether a value holds a tab, or several blanks in a row. */
   readonly blankRuns: boolean
+  /** How many of the headers must be signed. */
+  readonly obligatory: number
 }
 
 const nothingRepeated: ReadonlySet<string> = new Set()
@@ -23,6 +26,7 @@ export function readHeaders(rawHeaders: readonly string[]): HeaderTable {
   const values = new Map<string, string>()
   let repeated: Set<string> | undefined
   let blankRuns = false
+  let obligatory = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] as string).toLowerCase()
     const value = trimBlanks(rawHeaders[index + 1] as string)
@@ -35,13 +39,14 @@ export function readHeaders(rawHeaders: readonly string[]): HeaderTable {
     const before = values.get(name)
     if (before === undefined) {
       values.set(name, value)
+      if (mustBeSigned(name)) obligatory++
     } else {
       values.set(name, `${before},${value}`)
       repeated ??= new Set()
       repeated.add(name)
     }
   }
-  return { values, repeated: repeated ?? nothingRepeated, blankRuns }
+  return { values, repeated: repeated ?? nothingRepeated, blankRuns, obligatory }
 }
 
 /** Refuses a header that may be sent once only. */
@@ -52,13 +57,16 @@ export function singleHeader(headers: HeaderTable, name: string): string | undef
 
 /**
  * The canonical headers: `name:value` lines in the order `signedHeaders` lists them, which for conforming clients is
- * sorted order; curl has an order of its own. Every name must be in the table.
+ * sorted order; curl has an order of its own. Throws {@link SigV4Error} `SignatureDoesNotMatch` for one that did not arrive.
  */
 export function canonicalHeaders(headers: HeaderTable, signedHeaders: readonly string[], collapse: boolean): string {
   const { values, blankRuns } = headers
   let lines = ''
   for (const name of signedHeaders) {
-    const value = values.get(name) ?? ''
+    const value = values.get(name)
+    if (value === undefined) {
+      throw new SigV4Error('SignatureDoesNotMatch', `The signed header "${name}" did not arrive.`)
+    }
     lines += `${name}:${collapse && blankRuns ? collapseBlanks(value) : value}\n`
   }
   return lines

@@ -2,24 +2,25 @@ import { parseAuthorization } from './authorization-header.ts'
 import { canonicalPath } from './canonical-path.ts'
 import { canonicalQuery, parseQuery, type QueryParameter } from './canonical-query.ts'
 import { readChunkedPayload } from './chunked-payload.ts'
+import { Claim, type Evidence, type SignatureParts } from './claim.ts'
 import type { CredentialScope } from './credential-scope.ts'
-import { type HeaderTable, readHeaders, singleHeader } from './header-table.ts'
+import { canonicalHeaders, type HeaderTable, readHeaders, singleHeader } from './header-table.ts'
 import { type Payload, parsePayload } from './payload.ts'
 import { isPresigned, isPresignedVersion2, parsePresigned } from './presigned-query.ts'
 import { type RequestTarget, splitTarget } from './request-target.ts'
-import type { Evidence, RawRequest, SignedRequest } from './signed-request.ts'
+import { mustBeSigned, type SignedHeaders } from './signed-headers.ts'
+import type { RawRequest } from './signed-request.ts'
 import { SigV4Error, type SigV4ErrorCode } from './sigv4-error.ts'
 import { formatTimestamp, parseHttpDate, parseTimestamp } from './timestamp.ts'
 
-/** What a claim must satisfy besides its signature. */
-export interface ParseOptions {
+/** What the claims of a verifier must satisfy besides their signatures; also who parsed them. */
+export interface ParseRules {
   readonly services: readonly string[]
   /** Any region when `undefined`. */
   readonly region: string | undefined
   /** Whether a request to `s3` may have a chunked body. */
   readonly streaming: boolean
   readonly maxSkewSeconds: number
-  readonly nowMs: number
 }
 
 const methodToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
@@ -29,10 +30,7 @@ const methodToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
  * {@link SigV4Error} when the signature is malformed, for another service or region, out of date, or leaves out
  * something it must cover.
  */
-export function parseRequest(
-  request: RawRequest,
-  options: ParseOptions,
-): { readonly claim: SignedRequest; readonly evidence: Evidence } | undefined {
+export function parseRequest(request: RawRequest, rules: ParseRules, nowMs: number): Claim | undefined {
   if (!methodToken.test(request.method)) throw new SigV4Error('InvalidRequest', 'The request method is not a token.')
   const target = splitTarget(request.rawTarget)
   const parameters = parseQuery(target.rawQuery)
@@ -45,44 +43,43 @@ export function parseRequest(
       'Only one authentication mechanism is allowed: either the Authorization header or query parameters.',
     )
   }
-  const claim =
+  const parts =
     authorization !== undefined
-      ? readHeaderClaim(authorization, headers, options)
+      ? readHeaderParts(authorization, headers, rules, nowMs)
       : presigned
-        ? readQueryClaim(parameters, headers, options)
+        ? readQueryParts(parameters, headers, rules, nowMs)
         : undefined
-  if (claim === undefined) {
+  if (parts === undefined) {
     if (!isPresignedVersion2(parameters)) return undefined
     throw new SigV4Error('InvalidRequest', 'Signature version 2 is not supported. Please use AWS4-HMAC-SHA256.')
   }
-  checkSignedHeaders(claim.signedHeaders, headers)
-  return { claim, evidence: collectEvidence(request.method, claim, target, parameters, headers) }
+  return new Claim(parts, collectEvidence(request.method, parts, target, parameters, headers), rules)
 }
 
-function readHeaderClaim(authorization: string, headers: HeaderTable, options: ParseOptions): SignedRequest {
-  const code = 'AuthorizationHeaderMalformed'
-  const { accessKeyId, day, region, service, signedHeaders, signature } = parseAuthorization(authorization)
+function readHeaderParts(
+  authorization: string,
+  headers: HeaderTable,
+  rules: ParseRules,
+  nowMs: number,
+): SignatureParts {
+  const { terms, signature } = parseAuthorization(authorization)
+  const { credential } = terms
   const { timestamp, epochMs } = readHeaderDate(headers)
-  checkScope({ day, region, service }, timestamp, options, code)
-  if (Math.abs(options.nowMs - epochMs) > options.maxSkewSeconds * 1000) {
+  checkScope(credential, timestamp, rules, 'AuthorizationHeaderMalformed')
+  if (Math.abs(nowMs - epochMs) > rules.maxSkewSeconds * 1000) {
     throw new SigV4Error(
       'RequestTimeTooSkewed',
-      `The difference between the request time and the server's time (${formatTimestamp(options.nowMs)}) is too large. Set the client's clock.`,
+      `The difference between the request time and the server's time (${formatTimestamp(nowMs)}) is too large. Set the client's clock.`,
     )
   }
   return {
-    kind: 'signed',
     via: 'header',
-    accessKeyId,
-    day,
-    region,
-    service,
+    terms,
     timestamp,
-    signedHeaders,
     signature,
     sessionToken: singleHeader(headers, 'x-amz-security-token'),
     expiresSeconds: undefined,
-    payload: readHeaderPayload(headers, options.streaming && service === 's3'),
+    payload: readHeaderPayload(headers, rules.streaming && credential.service === 's3'),
   }
 }
 
@@ -92,19 +89,19 @@ function readHeaderPayload(headers: HeaderTable, streaming: boolean): Payload {
   return (streaming ? readChunkedPayload(declared, headers) : undefined) ?? parsePayload(declared)
 }
 
-function readQueryClaim(
+function readQueryParts(
   parameters: readonly QueryParameter[],
   headers: HeaderTable,
-  options: ParseOptions,
-): SignedRequest {
+  rules: ParseRules,
+  nowMs: number,
+): SignatureParts {
   const code = 'AuthorizationQueryParametersError'
-  const query = parsePresigned(parameters)
-  const { accessKeyId, day, region, service, timestamp, expiresSeconds, signedHeaders, signature } = query
+  const { credential, signedHeaders, timestamp, expiresSeconds, signature, ...query } = parsePresigned(parameters)
   const epochMs = parseTimestamp(timestamp)
   if (epochMs === undefined) throw new SigV4Error(code, 'X-Amz-Date must read YYYYMMDDTHHMMSSZ, in UTC.')
-  checkScope({ day, region, service }, timestamp, options, code)
-  if (options.nowMs > epochMs + expiresSeconds * 1000) throw new SigV4Error('AccessDenied', 'Request has expired')
-  if (options.nowMs < epochMs - options.maxSkewSeconds * 1000) {
+  checkScope(credential, timestamp, rules, code)
+  if (nowMs > epochMs + expiresSeconds * 1000) throw new SigV4Error('AccessDenied', 'Request has expired')
+  if (nowMs < epochMs - rules.maxSkewSeconds * 1000) {
     throw new SigV4Error('AccessDenied', 'Request is not yet valid')
   }
   const headerToken = singleHeader(headers, 'x-amz-security-token')
@@ -112,18 +109,13 @@ function readQueryClaim(
     throw new SigV4Error('InvalidArgument', 'The session tokens of the query and of the header differ. Send one.')
   }
   return {
-    kind: 'signed',
     via: 'query',
-    accessKeyId,
-    day,
-    region,
-    service,
+    terms: { credential, signedHeaders },
     timestamp,
-    signedHeaders,
     signature,
     sessionToken: query.sessionToken ?? headerToken,
     expiresSeconds,
-    payload: readQueryPayload(query.payload, singleHeader(headers, 'x-amz-content-sha256'), service),
+    payload: readQueryPayload(query.payload, singleHeader(headers, 'x-amz-content-sha256'), credential.service),
   }
 }
 
@@ -149,57 +141,46 @@ function readHeaderDate(headers: HeaderTable): { readonly timestamp: string; rea
   return { timestamp: formatTimestamp(httpDate), epochMs: httpDate }
 }
 
-function checkScope(scope: CredentialScope, timestamp: string, options: ParseOptions, code: SigV4ErrorCode): void {
+function checkScope(scope: CredentialScope, timestamp: string, rules: ParseRules, code: SigV4ErrorCode): void {
   if (!timestamp.startsWith(scope.day)) {
     throw new SigV4Error(code, `The day of the credential scope is not that of the request time (${timestamp}).`)
   }
-  if (!options.services.includes(scope.service)) {
-    throw new SigV4Error(code, `The service of the credential scope must be one of ${options.services.join(', ')}.`)
+  if (!rules.services.includes(scope.service)) {
+    throw new SigV4Error(code, `The service of the credential scope must be one of ${rules.services.join(', ')}.`)
   }
-  if (options.region !== undefined && scope.region !== options.region) {
-    throw new SigV4Error(code, `The region of the credential scope is wrong; expecting "${options.region}".`)
+  if (rules.region !== undefined && scope.region !== rules.region) {
+    throw new SigV4Error(code, `The region of the credential scope is wrong; expecting "${rules.region}".`)
   }
 }
 
-/**
- * What was listed must have arrived, and every `x-amz-*` header must be listed: it changes what the request means. The
- * payload hash is exempt: its value goes into the signature by itself (awscurl below 0.37 leaves it out).
- */
-function checkSignedHeaders(signedHeaders: readonly string[], headers: HeaderTable): void {
-  let listed = 0
-  for (const name of signedHeaders) {
-    if (!headers.values.has(name)) {
-      throw new SigV4Error('SignatureDoesNotMatch', `The signed header "${name}" did not arrive.`)
-    }
-    if (mustBeSigned(name)) listed++
-  }
+/** Every header that changes what the request means must be listed; that what was listed arrived, `canonicalHeaders` sees to. */
+function checkSignedHeaders({ names, obligatory }: SignedHeaders, headers: HeaderTable): void {
   singleHeader(headers, 'host')
   // The names listed are unique and all arrived: when as many arrived as are listed, they are the same ones.
-  let arrived = 0
-  for (const name of headers.values.keys()) if (mustBeSigned(name)) arrived++
-  if (arrived === listed) return
-  const name = [...headers.values.keys()].find((each) => mustBeSigned(each) && !signedHeaders.includes(each))
+  if (headers.obligatory === obligatory) return
+  const name = [...headers.values.keys()].find((each) => mustBeSigned(each) && !names.includes(each))
   throw new SigV4Error('AccessDenied', `The header "${name}" was not signed. Sign every x-amz-* header.`)
-}
-
-function mustBeSigned(name: string): boolean {
-  return name.startsWith('x-amz-') && name !== 'x-amz-content-sha256'
 }
 
 function collectEvidence(
   method: string,
-  claim: SignedRequest,
-  target: RequestTarget,
+  { via, terms }: SignatureParts,
+  { rawPath, rawQuery }: RequestTarget,
   parameters: readonly QueryParameter[],
   headers: HeaderTable,
 ): Evidence {
-  const presigned = claim.via === 'query'
+  const { credential, signedHeaders } = terms
+  const headerLines = canonicalHeaders(headers, signedHeaders.names, true)
+  checkSignedHeaders(signedHeaders, headers)
+  const presigned = via === 'query'
   return {
+    terms,
     method,
-    rawPath: target.rawPath,
-    path: canonicalPath(target.rawPath, claim.service),
+    rawPath,
+    path: canonicalPath(rawPath, credential.service),
     query: canonicalQuery(parameters, presigned ? 'X-Amz-Signature' : undefined),
-    rawQuery: presigned ? undefined : target.rawQuery,
+    rawQuery: presigned ? undefined : rawQuery,
     headers,
+    headerLines,
   }
 }

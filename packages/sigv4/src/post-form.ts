@@ -1,4 +1,4 @@
-import { type CredentialScope, parseCredential } from './credential-scope.ts'
+import { type Credential, parseCredential } from './credential-scope.ts'
 import { isSha256Hex } from './payload.ts'
 import { type ContentLengthRange, checkPostPolicy, type PostForm, parsePostPolicy } from './post-policy.ts'
 import { SigV4Error } from './sigv4-error.ts'
@@ -14,8 +14,8 @@ export interface PostTarget {
 }
 
 /** The signature of a form, and what it is over. */
-export interface SignedForm extends CredentialScope {
-  readonly accessKeyId: string
+export interface SignedForm {
+  readonly credential: Credential
   readonly signature: string
   readonly sessionToken: string | undefined
   /** The `policy` field: the signature is over its characters. */
@@ -67,7 +67,7 @@ export function readPostForm(
   }
   if (!isSha256Hex(signature)) throw invalid('X-Amz-Signature must be 64 lower-case hex digits.')
   return {
-    ...credential,
+    credential,
     signature,
     sessionToken: values.get('x-amz-security-token'),
     policy,

@@ -1,6 +1,7 @@
-import { parseSignature, parseSignedHeaders } from './authorization-header.ts'
+import { parseSignature, type SignatureTerms } from './authorization-header.ts'
 import type { QueryParameter } from './canonical-query.ts'
-import { type CredentialScope, parseCredential } from './credential-scope.ts'
+import { parseCredential } from './credential-scope.ts'
+import { parseSignedHeaders } from './signed-headers.ts'
 import { SigV4Error } from './sigv4-error.ts'
 import { ALGORITHM } from './string-to-sign.ts'
 import { uriDecode } from './uri-encoding.ts'
@@ -9,10 +10,8 @@ import { uriDecode } from './uri-encoding.ts'
 export const MAX_EXPIRES_SECONDS = 604_800
 
 /** What the query parameters of a presigned URL say. */
-export interface PresignedQuery extends CredentialScope {
-  readonly accessKeyId: string
+export interface PresignedQuery extends SignatureTerms {
   readonly timestamp: string
-  readonly signedHeaders: readonly string[]
   readonly signature: string
   readonly expiresSeconds: number
   readonly sessionToken: string | undefined
@@ -71,7 +70,7 @@ export function parsePresigned(parameters: readonly QueryParameter[]): Presigned
     throw new SigV4Error(CODE, `X-Amz-Expires must be a number of seconds from 1 to ${MAX_EXPIRES_SECONDS}.`)
   }
   return {
-    ...credential,
+    credential,
     timestamp,
     expiresSeconds,
     signedHeaders: parseSignedHeaders(signedHeaders, CODE),

@@ -1,5 +1,6 @@
 import { canonicalPath } from './canonical-path.ts'
 import { canonicalQuery, parseQuery } from './canonical-query.ts'
+import { formatScope } from './credential-scope.ts'
 import { canonicalHeaders, type HeaderTable } from './header-table.ts'
 import { splitTarget } from './request-target.ts'
 import type { SigningTime } from './signing-input.ts'
@@ -26,6 +27,6 @@ export function signCanonical(request: UnsignedRequest, time: SigningTime, secre
     signedHeaders: request.signedHeaders.join(';'),
     payloadHash: request.payloadHash,
   })
-  const stringToSign = formatStringToSign(canonicalRequest, time.timestamp, time.scope)
+  const stringToSign = formatStringToSign(canonicalRequest, time.timestamp, formatScope(time.scope))
   return computeSignature(deriveSigningKey(secretAccessKey, time.scope), stringToSign).toString('hex')
 }

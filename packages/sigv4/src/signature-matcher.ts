@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { otherPathSpellings } from './canonical-path.ts'
+import type { Evidence } from './claim.ts'
 import { canonicalHeaders, hasInnerBlankRuns } from './header-table.ts'
-import type { Evidence, SignedRequest } from './signed-request.ts'
+import type { SignedRequest } from './signed-request.ts'
 import { computeSignature, isSignature } from './signing-key.ts'
 import type { SigV4Computation } from './sigv4-error.ts'
 import { formatCanonicalRequest, formatStringToSign } from './string-to-sign.ts'
@@ -12,22 +13,24 @@ export function signatureMatcher(
   evidence: Evidence,
   payloadHash: string,
 ): (signingKey: KeyObject) => boolean {
+  const { path: standardPath, query: standardQuery, headerLines } = evidence
   const matchesOne = (key: KeyObject, path: string, query: string, headers: string): boolean => {
     const { stringToSign } = compute(claim, evidence, payloadHash, path, query, headers)
     return isSignature(computeSignature(key, stringToSign), claim.signature)
   }
   return (key) => {
-    const headers = canonicalHeaders(evidence.headers, claim.signedHeaders, true)
-    if (matchesOne(key, evidence.path, evidence.query, headers)) return true
-    const paths = new Set([evidence.path, ...otherPathSpellings(evidence.rawPath, claim.service)])
-    const queries = new Set([evidence.query, evidence.rawQuery ?? evidence.query])
-    const headerBlocks = hasInnerBlankRuns(evidence.headers, claim.signedHeaders)
-      ? [headers, canonicalHeaders(evidence.headers, claim.signedHeaders, false)]
-      : [headers]
+    if (matchesOne(key, standardPath, standardQuery, headerLines)) return true
+    const { headers, rawPath, rawQuery, terms } = evidence
+    const paths = new Set([standardPath, ...otherPathSpellings(rawPath, claim.service)])
+    const queries = new Set([standardQuery, rawQuery ?? standardQuery])
+    const { names } = terms.signedHeaders
+    const headerBlocks = hasInnerBlankRuns(headers, names)
+      ? [headerLines, canonicalHeaders(headers, names, false)]
+      : [headerLines]
     for (const path of paths) {
       for (const query of queries) {
         for (const block of headerBlocks) {
-          const standard = path === evidence.path && query === evidence.query && block === headers
+          const standard = path === standardPath && query === standardQuery && block === headerLines
           if (!standard && matchesOne(key, path, query, block)) return true
         }
       }
@@ -38,25 +41,19 @@ export function signatureMatcher(
 
 /** What the standard form of the request computes to, for debugging. */
 export function standardComputation(claim: SignedRequest, evidence: Evidence, payloadHash: string): SigV4Computation {
-  const headers = canonicalHeaders(evidence.headers, claim.signedHeaders, true)
-  return compute(claim, evidence, payloadHash, evidence.path, evidence.query, headers)
+  const { path, query, headerLines } = evidence
+  return compute(claim, evidence, payloadHash, path, query, headerLines)
 }
 
 function compute(
-  claim: SignedRequest,
-  evidence: Evidence,
+  { timestamp }: SignedRequest,
+  { method, terms: { credential, signedHeaders } }: Evidence,
   payloadHash: string,
   path: string,
   query: string,
   headers: string,
 ): SigV4Computation {
-  const canonicalRequest = formatCanonicalRequest({
-    method: evidence.method,
-    path,
-    query,
-    headers,
-    signedHeaders: claim.signedHeaders.join(';'),
-    payloadHash,
-  })
-  return { canonicalRequest, stringToSign: formatStringToSign(canonicalRequest, claim.timestamp, claim) }
+  const parts = { method, path, query, headers, signedHeaders: signedHeaders.list, payloadHash }
+  const canonicalRequest = formatCanonicalRequest(parts)
+  return { canonicalRequest, stringToSign: formatStringToSign(canonicalRequest, timestamp, credential.scope) }
 }

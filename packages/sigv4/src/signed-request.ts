@@ -1,5 +1,4 @@
 import type { CredentialScope } from './credential-scope.ts'
-import type { HeaderTable } from './header-table.ts'
 import type { Payload } from './payload.ts'
 
 /** A request as it came over the wire. */
@@ -32,15 +31,4 @@ export interface SignedRequest extends CredentialScope {
 /** Nothing was signed: the request is the anonymous principal's. */
 export interface AnonymousRequest {
   readonly kind: 'anonymous'
-}
-
-/** The signed parts of a request that a claim is checked against. */
-export interface Evidence {
-  readonly method: string
-  readonly rawPath: string
-  readonly path: string
-  readonly query: string
-  /** Also accepted as canonical query; `undefined` where it cannot be: a presigned query holds its own signature. */
-  readonly rawQuery: string | undefined
-  readonly headers: HeaderTable
 }

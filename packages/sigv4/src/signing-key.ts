@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, hash, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type CredentialScope, formatScope } from './credential-scope.ts'
+import type { Credential, CredentialScope } from './credential-scope.ts'
 
 /** IAM User Guide, "Create a signed AWS API request", step 4: derive a signing key. */
 export function deriveSigningKey(secretAccessKey: string, scope: CredentialScope): KeyObject {
@@ -18,16 +18,18 @@ export function computeSignature(signingKey: KeyObject, stringToSign: string): B
   return hmac(signingKey, stringToSign)
 }
 
+const claimedBytes = Buffer.alloc(32)
+
 /** Compares in constant time. `claimed` must be 64 hex digits. */
 export function isSignature(computed: Buffer, claimed: string): boolean {
-  return timingSafeEqual(computed, Buffer.from(claimed, 'hex'))
+  return claimedBytes.write(claimed, 'hex') === 32 && timingSafeEqual(computed, claimedBytes)
 }
 
 /** Derived keys of credentials that have proved themselves, the least recently used dropped first. */
 export interface SigningKeyCache {
   /** The key for exactly this secret; never one derived from a secret the access key had before. */
-  readonly get: (accessKeyId: string, secretAccessKey: string, scope: CredentialScope) => KeyObject | undefined
-  readonly set: (accessKeyId: string, secretAccessKey: string, scope: CredentialScope, key: KeyObject) => void
+  readonly get: (credential: Credential, secretAccessKey: string) => KeyObject | undefined
+  readonly set: (credential: Credential, secretAccessKey: string, key: KeyObject) => void
 }
 
 /** `maxEntries` 0 caches nothing. */
@@ -36,21 +38,18 @@ export function createSigningKeyCache(maxEntries: number): SigningKeyCache {
   // Secrets are recognised by a salted hash, so the cache keeps none alive.
   const salt = randomBytes(32).toString('hex')
   const tag = (secret: string): string => hash('sha256', `${salt}${secret}`, 'base64')
-  const name = (accessKeyId: string, scope: CredentialScope): string => `${formatScope(scope)}/${accessKeyId}`
   return {
-    get: (accessKeyId, secretAccessKey, scope) => {
-      const entryName = name(accessKeyId, scope)
+    get: ({ text }, secretAccessKey) => {
       const secretTag = tag(secretAccessKey)
-      const entry = entries.get(entryName)
+      const entry = entries.get(text)
       if (entry === undefined || entry.secretTag !== secretTag) return undefined
-      entries.delete(entryName)
-      entries.set(entryName, entry)
+      entries.delete(text)
+      entries.set(text, entry)
       return entry.key
     },
-    set: (accessKeyId, secretAccessKey, scope, key) => {
-      const entryName = name(accessKeyId, scope)
-      entries.delete(entryName)
-      entries.set(entryName, { secretTag: tag(secretAccessKey), key })
+    set: ({ text }, secretAccessKey, key) => {
+      entries.delete(text)
+      entries.set(text, { secretTag: tag(secretAccessKey), key })
       if (entries.size > maxEntries) entries.delete(entries.keys().next().value as string)
     },
   }

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import { type CredentialScope, formatScope } from './credential-scope.ts'
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256'
 
@@ -22,11 +21,11 @@ export function formatCanonicalRequest(request: CanonicalRequest): string {
 
 /**
  * Steps 2 and 3. Characters are hashed as Latin-1: that is how Node hands over header bytes, so the hash covers the bytes
- * that were sent, in whichever charset.
+ * that were sent, in whichever charset. `scope` is `<day>/<region>/<service>/aws4_request`.
  */
-export function formatStringToSign(canonicalRequest: string, timestamp: string, scope: CredentialScope): string {
+export function formatStringToSign(canonicalRequest: string, timestamp: string, scope: string): string {
   const digest = hash('sha256', latin1(canonicalRequest), 'hex')
-  return `${ALGORITHM}\n${timestamp}\n${formatScope(scope)}\n${digest}`
+  return `${ALGORITHM}\n${timestamp}\n${scope}\n${digest}`
 }
 
 // Written and hashed in one go, so that no request leaves a buffer behind to be collected.

@@ -13,6 +13,18 @@ test('both forms come back as they went', () => {
   )
 })
 
+test('what was read before has no say', () => {
+  for (const [text, epochMs] of [
+    ['20130524T000000Z', 1_369_353_600_000],
+    ['20130524T000000', undefined],
+    ['20130524T000001Z', 1_369_353_601_000],
+    ['20130524T000000Z', 1_369_353_600_000],
+    ['', undefined],
+  ] as const) {
+    expect([parseTimestamp(text), parseTimestamp(text)]).toEqual([epochMs, epochMs])
+  }
+})
+
 test.each([
   '',
   '20130524T000000',

@@ -7,8 +7,16 @@ export function formatTimestamp(epochMs: number): string {
   return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`
 }
 
+// The requests of one second all carry the same text.
+let last: { readonly text: string; readonly epochMs: number | undefined } = { text: '', epochMs: undefined }
+
 /** Epoch milliseconds of `YYYYMMDDTHHMMSSZ`; `undefined` for anything else, days that do not exist included. */
 export function parseTimestamp(text: string): number | undefined {
+  if (text !== last.text) last = { text, epochMs: readTimestamp(text) }
+  return last.epochMs
+}
+
+function readTimestamp(text: string): number | undefined {
   if (text.length !== 16 || text[8] !== 'T' || text[15] !== 'Z') return undefined
   for (const index of digits) {
     const unit = text.charCodeAt(index)

@@ -329,6 +329,15 @@ test('what the lookup returns comes back, what it throws goes through', async ()
   await expect(verifierWith().verify(claim)).rejects.toThrow(TypeError)
 })
 
+test('a copy of a claim, changed or not, proves nothing', async () => {
+  const verifier = verifierWith()
+  const claim = verifier.parse(byHeader()) as SignedRequest
+  for (const copy of [{ ...claim }, { ...claim, accessKeyId: 'root' }, Object.create(claim) as SignedRequest]) {
+    await expect(verifier.verify(copy)).rejects.toThrow(TypeError)
+  }
+  await verifier.verify(claim)
+})
+
 test('the access key may hold slashes', async () => {
   const slashed = { ...credentials, accessKeyId: 'team/app/1' }
   const signed = signRequest({ ...signing, credentials: slashed, url: 'http://h/b/k' })

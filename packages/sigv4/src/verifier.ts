@@ -1,12 +1,13 @@
 import { type KeyObject, randomBytes } from 'node:crypto'
-import type { CredentialScope } from './credential-scope.ts'
+import { Claim } from './claim.ts'
+import type { Credential } from './credential-scope.ts'
 import { type DecodeChunksOptions, type DecodedBody, decodeChunks } from './decode-chunks.ts'
-import { parseRequest } from './parse-request.ts'
+import { type ParseRules, parseRequest } from './parse-request.ts'
 import { checkPayload, isSha256Hex, UNSIGNED_PAYLOAD } from './payload.ts'
 import { type PostTarget, readPostForm } from './post-form.ts'
 import type { ContentLengthRange } from './post-policy.ts'
 import { signatureMatcher, standardComputation } from './signature-matcher.ts'
-import type { AnonymousRequest, Evidence, RawRequest, SignedRequest } from './signed-request.ts'
+import type { AnonymousRequest, RawRequest, SignedRequest } from './signed-request.ts'
 import { computeSignature, createSigningKeyCache, deriveSigningKey, isSignature } from './signing-key.ts'
 import { SigV4Error, signatureDoesNotMatch } from './sigv4-error.ts'
 
@@ -93,19 +94,14 @@ export interface VerifiedPost<C extends SecretCredentials> {
 
 /** Makes a verifier of AWS Signature Version 4: header, presigned query, chunked body, POST form. It keeps no state but cached signing keys. */
 export function createVerifier<C extends SecretCredentials>(options: VerifierOptions<C>): Verifier<C> {
-  const {
+  const { region, credentials: lookup, now = Date.now, debug = false } = options
+  const rules: ParseRules = {
+    services: [...options.services],
     region,
-    credentials: lookup,
-    streaming = false,
-    now = Date.now,
-    maxSkewSeconds = 900,
-    debug = false,
-  } = options
-  const services = [...options.services]
+    streaming: options.streaming ?? false,
+    maxSkewSeconds: options.maxSkewSeconds ?? 900,
+  }
   const keys = createSigningKeyCache(options.maxCachedKeys ?? 1000)
-  // Only `parse` can vouch that a claim and the request it came from belong together, only `verify` that it was proved.
-  const evidenceOf = new WeakMap<SignedRequest, Evidence>()
-  const provedBy = new WeakMap<SignedRequest, KeyObject>()
   const nobodysSecret = randomBytes(30).toString('base64')
 
   /**
@@ -114,45 +110,40 @@ export function createVerifier<C extends SecretCredentials>(options: VerifierOpt
    * proved itself is cached: failing requests can't displace those of others.
    */
   const provingKey = (
-    claim: Claimant,
+    credential: Credential,
     found: C | undefined,
     matches: (key: KeyObject) => boolean,
   ): KeyObject | undefined => {
     const secretAccessKey = found?.secretAccessKey ?? nobodysSecret
-    const cached = keys.get(claim.accessKeyId, secretAccessKey, claim)
+    const cached = keys.get(credential, secretAccessKey)
     if (cached !== undefined && matches(cached)) return cached
-    const derived = deriveSigningKey(secretAccessKey, claim)
+    const derived = deriveSigningKey(secretAccessKey, credential)
     if (cached !== undefined || !matches(derived)) return undefined
-    keys.set(claim.accessKeyId, secretAccessKey, claim, derived)
+    keys.set(credential, secretAccessKey, derived)
     return derived
   }
 
   return {
-    parse: (request) => {
-      const parsed = parseRequest(request, { services, region, streaming, maxSkewSeconds, nowMs: now() })
-      if (parsed === undefined) return { kind: 'anonymous' }
-      evidenceOf.set(parsed.claim, parsed.evidence)
-      return parsed.claim
-    },
+    parse: (request) => parseRequest(request, rules, now()) ?? { kind: 'anonymous' },
 
     verify: async (claim, bodySha256) => {
-      const evidence = evidenceOf.get(claim)
+      const evidence = Claim.evidenceOf(claim, rules)
       if (evidence === undefined) throw new TypeError('verify takes a claim returned by parse of the same verifier.')
       const payloadHash = payloadHashOf(claim, bodySha256)
       const found = await lookup(claim.accessKeyId, claim.sessionToken)
-      const key = provingKey(claim, found, signatureMatcher(claim, evidence, payloadHash))
+      const key = provingKey(evidence.terms.credential, found, signatureMatcher(claim, evidence, payloadHash))
       if (found === undefined) throw unknownAccessKey()
       if (key === undefined) {
         throw signatureDoesNotMatch(debug ? standardComputation(claim, evidence, payloadHash) : undefined)
       }
       if (bodySha256 !== undefined) checkPayload(claim, { sha256: bodySha256 })
-      if (claim.payload.kind === 'chunked') provedBy.set(claim, key)
+      if (claim.payload.kind === 'chunked') Claim.setProof(claim, key)
       return found
     },
 
     decodeChunks: (claim, source, limits) => {
       const { payload } = claim
-      const key = provedBy.get(claim)
+      const key = Claim.proofOf(claim, rules)
       if (key === undefined || payload.kind !== 'chunked') {
         throw new TypeError(
           'decodeChunks takes a claim with a chunked payload that verify of the same verifier proved.',
@@ -162,23 +153,20 @@ export function createVerifier<C extends SecretCredentials>(options: VerifierOpt
     },
 
     verifyPostPolicy: async (fields, target) => {
-      if (!services.includes('s3'))
+      if (!rules.services.includes('s3'))
         throw new TypeError('POST forms are signed for s3, which this verifier does not serve.')
       const form = readPostForm(fields, target, region)
       if (form === undefined) return { kind: 'anonymous' }
       const matches = (key: KeyObject): boolean => isSignature(computeSignature(key, form.policy), form.signature)
-      const found = await lookup(form.accessKeyId, form.sessionToken)
-      const key = provingKey(form, found, matches)
+      const { accessKeyId } = form.credential
+      const found = await lookup(accessKeyId, form.sessionToken)
+      const key = provingKey(form.credential, found, matches)
       if (found === undefined) throw unknownAccessKey()
       if (key === undefined) throw signatureDoesNotMatch()
       const contentLengthRange = form.checkPolicy(now())
-      return { kind: 'signed', accessKeyId: form.accessKeyId, credentials: found, contentLengthRange }
+      return { kind: 'signed', accessKeyId, credentials: found, contentLengthRange }
     },
   }
-}
-
-interface Claimant extends CredentialScope {
-  readonly accessKeyId: string
 }
 
 function unknownAccessKey(): SigV4Error {

@@ -1,6 +1,4 @@
-import type { IncomingMessage, RequestListener } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
-import { type AdminApi, createAdminApi, type Peer, socketPeer } from '@kms/admin-api'
+import { type AdminApi, type AdminApiOptions, createAdminApi } from '@kms/admin-api'
 import { localDriver } from '@kms/backend-local'
 import {
   type BackendDriver,
@@ -227,12 +225,12 @@ async function listen({
   logFor,
 }: ListenOptions): Promise<KmsServer> {
   const log = logFor('server')
-  const { app, stsApp } = createApi({ settings, manager, identities, defaultCredentials, logFor })
+  const { listener, stsListener } = createApi({ settings, manager, identities, defaultCredentials, logFor })
   const server: HttpServer = createHttpServer({
     handler: createRouter({
       manager,
-      admin: listenerOf(app),
-      sts: listenerOf(stsApp),
+      admin: listener,
+      sts: stsListener,
       isDraining: () => server.draining,
     }),
     ...(tls === undefined ? {} : { tls }),
@@ -326,19 +324,12 @@ function createApi({
   })
 }
 
-function peerBehind(proxies: readonly string[]): typeof socketPeer {
+function peerBehind(proxies: readonly string[]): NonNullable<AdminApiOptions['peer']> {
   const findClient = createClientFinder(proxies)
-  return (c): Peer => {
-    const { address: remote, secure } = socketPeer(c)
-    const { incoming } = c.env as { readonly incoming: IncomingMessage }
-    const address = findClient(remote, incoming.rawHeaders)
+  return ({ peer: { address: remote, secure }, rawHeaders }) => {
+    const address = findClient(remote, rawHeaders)
     return address === undefined ? { secure } : { address, secure }
   }
-}
-
-function listenerOf(app: AdminApi['app']): RequestListener {
-  const listener = getRequestListener(app.fetch, { hostname: 'localhost', overrideGlobalObjects: true })
-  return (request, response) => void listener(request, response)
 }
 
 function guardDefaultCredentials({ rawHeaders }: { readonly rawHeaders: readonly string[] }): void {

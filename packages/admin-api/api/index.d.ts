@@ -4,7 +4,7 @@
 // index.d.ts
 export type { AuthenticatedRequest, Guard } from './access/authenticate.ts';
 export type { Permission } from './access/gate.ts';
-export { type Peer, socketPeer } from './access/peer.ts';
+export type { Peer } from './access/peer.ts';
 export { type AdminApi, type AdminApiOptions, type AdminApiSettings, createAdminApi } from './admin-api.ts';
 export type { AdminLogEntry } from './log-entry.ts';
 export type { ReceivedRequest } from './request/received-request.ts';
@@ -13,8 +13,7 @@ export type { ReceivedRequest } from './request/received-request.ts';
 import type { Buffer } from 'node:buffer';
 import { type Clock } from '@kms/core';
 import { type CredentialStore, type Principal, type RequestContext } from '@kms/iam';
-import type { Context } from 'hono';
-import { type ReceivedRequest } from '../request/received-request.ts';
+import type { ReceivedRequest } from '../request/received-request.ts';
 import type { FailureThrottle } from './failure-throttle.ts';
 import type { Peer } from './peer.ts';
 export interface AuthenticatedRequest {
@@ -28,14 +27,14 @@ export type Guard = (request: ReceivedRequest, principal: Principal, peer: Peer)
 export interface AuthenticatorOptions {
     readonly credentials: CredentialStore;
     readonly clock: Clock;
-    readonly peer: (c: Context) => Peer;
+    readonly peer: (request: ReceivedRequest) => Peer;
     readonly guard: Guard | undefined;
     readonly region: string | undefined;
     readonly debugSignatures: boolean;
     readonly services: readonly string[];
     readonly throttle: FailureThrottle | undefined;
 }
-export declare function createAuthenticator(options: AuthenticatorOptions): (c: Context, request?: ReceivedRequest) => Promise<AuthenticatedRequest>;
+export declare function createAuthenticator(options: AuthenticatorOptions): (request: ReceivedRequest) => Promise<AuthenticatedRequest>;
 
 // access/failure-throttle.d.ts
 import type { Clock } from '@kms/core';
@@ -66,21 +65,21 @@ export declare function createGate(authorizer: Authorizer, { principal, context 
 export declare function denied(action: Permission): Error;
 
 // access/peer.d.ts
-import type { Context } from 'hono';
 export interface Peer {
     readonly address?: string;
     readonly secure: boolean;
 }
-export declare function socketPeer(c: Context): Peer;
 
 // admin-api.d.ts
+import type { RequestListener } from 'node:http';
 import { type Clock, type KmsManager } from '@kms/core';
 import { type CredentialStore, type IamDirectory, type Sts } from '@kms/iam';
 import { type Context, Hono } from 'hono';
 import { type AuthenticatedRequest, type Guard } from './access/authenticate.ts';
 import { type Permission } from './access/gate.ts';
-import { type Peer } from './access/peer.ts';
+import type { Peer } from './access/peer.ts';
 import type { AdminLogEntry } from './log-entry.ts';
+import { type ReceivedRequest } from './request/received-request.ts';
 export interface AdminApiSettings {
     readonly region?: string;
     readonly compatServerInfo?: boolean;
@@ -94,14 +93,16 @@ export interface AdminApiOptions {
     readonly sts?: Sts;
     readonly settings?: AdminApiSettings;
     readonly clock?: Clock;
-    readonly requestId?: (c: Context) => string;
-    readonly peer?: (c: Context) => Peer;
+    readonly requestId?: (request: ReceivedRequest) => string;
+    readonly peer?: (request: ReceivedRequest) => Peer;
     readonly guard?: Guard;
     readonly log?: (entry: AdminLogEntry) => void;
 }
 export interface AdminApi {
     readonly app: Hono;
     readonly stsApp: Hono;
+    readonly listener: RequestListener;
+    readonly stsListener: RequestListener;
     authenticate(c: Context): Promise<AuthenticatedRequest>;
     authorize(request: AuthenticatedRequest, permission: Permission, resource?: string): void;
     refuse(c: Context, error: unknown): Response;
@@ -137,10 +138,13 @@ export type AdminLogEntry = {
 import type { IncomingMessage } from 'node:http';
 import type { RawRequest } from '@kms/sigv4';
 import type { Context } from 'hono';
+import type { Peer } from '../access/peer.ts';
 export interface ReceivedRequest extends RawRequest {
     readonly rawPath: string;
     readonly rawQuery: string;
-    readonly incoming: IncomingMessage | undefined;
+    readonly peer: Peer;
+    readonly body: IncomingMessage | ReadableStream<Uint8Array> | null;
 }
 export declare function receiveRequest(c: Context): ReceivedRequest;
+export declare function receiveIncoming(incoming: IncomingMessage): ReceivedRequest;
 export declare function headerOf(request: RawRequest, name: string): string | undefined;

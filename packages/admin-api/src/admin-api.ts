@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { RequestListener } from 'node:http'
 import { type Clock, isKmsError, type KmsManager, kmsError, systemClock } from '@kms/core'
 import { type CredentialStore, createAuthorizer, type IamDirectory, type Sts } from '@kms/iam'
 import { isSigV4Error } from '@kms/sigv4'
@@ -6,9 +7,11 @@ import { type Context, Hono } from 'hono'
 import { type AuthenticatedRequest, createAuthenticator, type Guard } from './access/authenticate.ts'
 import { createFailureThrottle } from './access/failure-throttle.ts'
 import { createGate, denied, type Gate, type Permission } from './access/gate.ts'
-import { type Peer, socketPeer } from './access/peer.ts'
+import type { Peer } from './access/peer.ts'
 import { type PublicError, publicError } from './error-reply.ts'
 import type { AdminLogEntry } from './log-entry.ts'
+import { type Answer, jsonAnswer, toResponse, xmlAnswer } from './reply/answer.ts'
+import { nodeListener } from './reply/node-listener.ts'
 import { noBody, readJson } from './request/read-json.ts'
 import { decodePercent, NO_PARAMETERS, readQuery, refuseUnknownParameters } from './request/read-query.ts'
 import { headerOf, type ReceivedRequest, receiveRequest } from './request/received-request.ts'
@@ -41,9 +44,9 @@ export interface AdminApiOptions {
   readonly settings?: AdminApiSettings
   readonly clock?: Clock
   /** The id of a request; a random UUID unless given. */
-  readonly requestId?: (c: Context) => string
-  /** Who is at the other end; the peer of the socket unless given. A server behind trusted proxies knows more. */
-  readonly peer?: (c: Context) => Peer
+  readonly requestId?: (request: ReceivedRequest) => string
+  /** Who sent a request; the other end of its connection unless given. A server behind trusted proxies knows more. */
+  readonly peer?: (request: ReceivedRequest) => Peer
   readonly guard?: Guard
   /** Must not throw. */
   readonly log?: (entry: AdminLogEntry) => void
@@ -57,6 +60,10 @@ export interface AdminApi {
   readonly app: Hono
   /** Answers every request it is given as AWS's STS does, in XML. Send it `POST /`. */
   readonly stsApp: Hono
+  /** What `app` answers, for the requests of a Node server, without a `Request` and a `Response` on the way. */
+  readonly listener: RequestListener
+  /** The same of `stsApp`. */
+  readonly stsListener: RequestListener
   /**
    * Reads and verifies a request for routes outside this package. Throws `AccessDenied` when nothing was signed,
    * `EntityTooLarge` above 1 MiB, and the errors of signatures; answer them with `refuse`.
@@ -96,8 +103,6 @@ interface Work {
 /** Services a signature may be for (contract §1): what real clients are set to. */
 const SERVICES = ['s3', 'execute-api', 'kms', 'sts'] as const
 
-const JSON_TYPE = 'application/json; charset=utf-8'
-
 /** Makes the admin API of a manager. */
 export function createAdminApi(options: AdminApiOptions): AdminApi {
   const { manager, log, settings = {}, clock = systemClock, requestId = () => randomUUID() } = options
@@ -110,7 +115,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       throttle,
       credentials: options.credentials,
       clock,
-      peer: options.peer ?? socketPeer,
+      peer: options.peer ?? (({ peer }) => peer),
       guard: options.guard,
       region: settings.region,
       debugSignatures: settings.debugSignatures ?? false,
@@ -123,25 +128,29 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     throw kmsError('UnsupportedOperation', { reason: 'This server keeps no users.' })
   }
 
-  function traceOf(c: Context): Trace {
-    return { requestId: requestId(c), startedAt: now(), request: receiveRequest(c) }
+  function traceOf(request: ReceivedRequest): Trace {
+    return { requestId: requestId(request), startedAt: now(), request }
   }
 
-  async function answer(c: Context): Promise<Response> {
-    const trace = traceOf(c)
+  async function answer(request: ReceivedRequest): Promise<Answer> {
+    const trace = traceOf(request)
     try {
-      const { body, etag } = await serve(c, trace)
+      const { body, etag } = await serve(trace)
       note(trace, 200)
-      const { route } = trace
-      return writeJson(trace.requestId, 200, body, route?.indented === true, etag === undefined ? undefined : { etag })
+      return jsonAnswer(
+        trace.requestId,
+        200,
+        body,
+        trace.route?.indented === true,
+        etag === undefined ? [] : ['etag', etag],
+      )
     } catch (error) {
       return refuse(error, trace)
     }
   }
 
-  async function serve(c: Context, trace: Trace): Promise<Reply> {
-    const { request } = trace
-    const { method, rawPath } = request
+  function serve(trace: Trace): Promise<Reply> | Reply {
+    const { method, rawPath } = trace.request
     const found = findPath(rawPath)
     const path = rawPath.slice(0, 256)
     if (found === undefined) {
@@ -155,30 +164,30 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       throw kmsError('MethodNotAllowed', { method: method.slice(0, 32), path, allow: found.allow })
     }
     trace.route = route
-    if (route.scope === 'public') return route.handle()
+    return route.scope === 'public' ? route.handle() : serveSigned(route, found.rawKey, trace)
+  }
 
-    const authenticated = await authenticate(c, request)
+  async function serveSigned(route: ServiceRoute | KeyRoute, rawKey: string | undefined, trace: Trace): Promise<Reply> {
+    const authenticated = await authenticate(trace.request)
     trace.authenticated = authenticated
     const gate = createGate(authorizer, authenticated, route.permission)
     trace.gate = gate
     const input = { json: undefined, query: NO_PARAMETERS, pathKey: undefined }
-    const work = { gate, input, authenticated, rawKey: found.rawKey, requestId: trace.requestId }
-    if (route.scope === 'key') return callKeyRoute(route, work)
-    gate.requireService()
-    trace.admitted = true
-    return call(route, work)
-  }
-
-  /** Denial comes first: a refusal that says something else is only for those who may do this to the key it is about. */
-  async function callKeyRoute(route: KeyRoute, work: Work): Promise<Reply> {
+    const work = { gate, input, authenticated, rawKey, requestId: trace.requestId }
+    if (route.scope === 'service') {
+      gate.requireService()
+      trace.admitted = true
+      return await call(route, work)
+    }
     try {
       return await call(route, work)
     } catch (error) {
-      if (!work.gate.passed && !isKmsError(error, 'AccessDenied')) await judgeRefused(route, work, error)
+      if (!gate.passed && !isKmsError(error, 'AccessDenied')) await judgeRefused(route, work, error)
       throw error
     }
   }
 
+  /** Denial comes first: a refusal that says something else is only for those who may do this to the key it is about. */
   async function judgeRefused(route: KeyRoute, { gate, input }: Work, error: unknown): Promise<void> {
     const claim = route.key(input, manager)
     if (claim !== undefined && 'id' in claim) {
@@ -196,7 +205,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     gate.requireSomeKey()
   }
 
-  async function call(route: ServiceRoute | KeyRoute, work: Work): Promise<Reply> {
+  function call(route: ServiceRoute | KeyRoute, work: Work): Promise<Reply> | Reply {
     const { gate, input, rawKey } = work
     const { request, principal, peer, body } = work.authenticated
     const changes = request.method !== 'GET' && request.method !== 'HEAD'
@@ -232,13 +241,13 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     return told
   }
 
-  async function answerXml(c: Context): Promise<Response> {
-    const trace = traceOf(c)
+  async function answerXml(request: ReceivedRequest): Promise<Answer> {
+    const trace = traceOf(request)
     try {
-      const { method, rawPath, rawQuery } = trace.request
+      const { method, rawPath, rawQuery } = request
       if (method !== 'POST')
         throw kmsError('MethodNotAllowed', { method: method.slice(0, 32), path: '/', allow: 'POST' })
-      const authenticated = await authenticateSts(c, trace.request)
+      const authenticated = await authenticateSts(request)
       trace.authenticated = authenticated
       if (rawPath !== '/' || rawQuery !== '') {
         throw kmsError('InvalidRequest', { reason: 'STS takes its parameters in the body of POST /.' })
@@ -249,26 +258,29 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       const { action, xml } = await answerSts(options.sts, authenticated, trace.requestId)
       trace.action = action
       note(trace, 200)
-      return writeXml(trace.requestId, 200, xml)
+      return xmlAnswer(trace.requestId, 200, xml)
     } catch (error) {
-      const told = report(error, trace)
-      const { retryAfterSeconds } = told
-      return writeXml(trace.requestId, told.status, formatError(told, trace.requestId), {
-        ...(told.code === 'MethodNotAllowed' ? { allow: 'POST' } : {}),
-        ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
-      })
+      return refuseXml(error, trace)
     }
   }
 
-  function refuse(error: unknown, trace: Trace): Response {
-    const { code, status, message, retryAfterSeconds } = report(error, trace)
+  function refuseXml(error: unknown, trace: Trace): Answer {
+    const told = report(error, trace)
+    const allow = told.code === 'MethodNotAllowed' ? ['allow', 'POST'] : []
+    const text = formatError(told, trace.requestId)
+    return xmlAnswer(trace.requestId, told.status, text, [...allow, ...retryAfter(told)])
+  }
+
+  function refuse(error: unknown, trace: Trace): Answer {
+    const told = report(error, trace)
+    const { code, status, message } = told
     const { requestId: id, route, allow } = trace
     const state = route?.lifecycle === true && trace.admitted === true ? { status: manager.status().status } : undefined
     const body = { success: false, code, message, request_id: id, ...state }
-    return writeJson(id, status, body, route?.indented === true, {
-      ...(allow === undefined ? {} : { allow }),
-      ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
-    })
+    return jsonAnswer(id, status, body, route?.indented === true, [
+      ...(allow === undefined ? [] : ['allow', allow]),
+      ...retryAfter(told),
+    ])
   }
 
   function note(
@@ -292,50 +304,27 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     })
   }
 
+  // Hono's own error handler would print the error.
   const app = new Hono()
-  app.all('*', (c) => answer(c))
-  // Hono's own handler would print the error.
-  app.onError((error, c) => refuse(error, traceOf(c)))
+  app.all('*', async (c) => toResponse(await answer(receiveRequest(c))))
+  app.onError((error, c) => toResponse(refuse(error, traceOf(receiveRequest(c)))))
   const stsApp = new Hono()
-  stsApp.all('*', (c) => answerXml(c))
+  stsApp.all('*', async (c) => toResponse(await answerXml(receiveRequest(c))))
+  stsApp.onError((error, c) => toResponse(refuseXml(error, traceOf(receiveRequest(c)))))
   return {
     app,
     stsApp,
-    authenticate: (c) => authenticate(c),
+    listener: nodeListener(answer),
+    stsListener: nodeListener(answerXml),
+    authenticate: (c) => authenticate(receiveRequest(c)),
     authorize({ principal, context }, action, resource) {
       const target = resource === undefined ? {} : { resource }
       if (!authorizer.authorize(principal, { action, context, ...target }).allowed) throw denied(action)
     },
-    refuse: (c, error) => refuse(error, traceOf(c)),
+    refuse: (c, error) => toResponse(refuse(error, traceOf(receiveRequest(c)))),
   }
 }
 
-function writeJson(
-  requestId: string,
-  status: number,
-  body: object,
-  indented: boolean,
-  more?: Readonly<Record<string, string>>,
-): Response {
-  const text = indented ? JSON.stringify(body, null, 2) : JSON.stringify(body)
-  return write(requestId, status, text, { 'content-type': JSON_TYPE, ...more })
-}
-
-function writeXml(requestId: string, status: number, text: string, more?: Readonly<Record<string, string>>): Response {
-  return write(requestId, status, text, {
-    'content-type': 'text/xml; charset=utf-8',
-    'x-amzn-requestid': requestId,
-    ...more,
-  })
-}
-
-/** Not `c.body`: that builds a Headers object, which the adapter only takes apart again. */
-function write(requestId: string, status: number, text: string, more: Readonly<Record<string, string>>): Response {
-  const headers = {
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-request-id': requestId,
-    ...more,
-  }
-  return new Response(text, { status, headers })
+function retryAfter({ retryAfterSeconds }: PublicError): readonly string[] {
+  return retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]
 }

@@ -3,9 +3,8 @@ import { hash } from 'node:crypto'
 import { type Clock, kmsError } from '@kms/core'
 import { type CredentialStore, isIamError, type Principal, type RequestContext } from '@kms/iam'
 import { checkPayload, createVerifier, EMPTY_SHA256, isSigV4Error, type SignedRequest } from '@kms/sigv4'
-import type { Context } from 'hono'
 import { readBody } from '../request/read-body.ts'
-import { type ReceivedRequest, receiveRequest } from '../request/received-request.ts'
+import type { ReceivedRequest } from '../request/received-request.ts'
 import type { FailureThrottle } from './failure-throttle.ts'
 import type { Peer } from './peer.ts'
 
@@ -29,7 +28,7 @@ export type Guard = (request: ReceivedRequest, principal: Principal, peer: Peer)
 export interface AuthenticatorOptions {
   readonly credentials: CredentialStore
   readonly clock: Clock
-  readonly peer: (c: Context) => Peer
+  readonly peer: (request: ReceivedRequest) => Peer
   readonly guard: Guard | undefined
   readonly region: string | undefined
   readonly debugSignatures: boolean
@@ -50,7 +49,7 @@ const BY_TRANSPORT: Readonly<Record<'true' | 'false', readonly string[]>> = { tr
  */
 export function createAuthenticator(
   options: AuthenticatorOptions,
-): (c: Context, request?: ReceivedRequest) => Promise<AuthenticatedRequest> {
+): (request: ReceivedRequest) => Promise<AuthenticatedRequest> {
   const { credentials, clock, guard, throttle } = options
   const verifier = createVerifier({
     services: options.services,
@@ -60,14 +59,14 @@ export function createAuthenticator(
     debug: options.debugSignatures,
   })
 
-  async function prove(claim: SignedRequest, read: () => Promise<Buffer>) {
+  async function prove(claim: SignedRequest, request: ReceivedRequest) {
     if (claim.payload.kind === 'body') {
-      const body = await read()
+      const body = await readBody(request, MAX_BODY_BYTES)
       const sha256 = body.length === 0 ? EMPTY_SHA256 : hash('sha256', body, 'hex')
       return { credential: await verifier.verify(claim, sha256), body }
     }
     const credential = await verifier.verify(claim)
-    const body = await read()
+    const body = await readBody(request, MAX_BODY_BYTES)
     checkPayload(claim, body)
     return { credential, body }
   }
@@ -83,21 +82,17 @@ export function createAuthenticator(
       : kmsError('TooManyRequests', undefined, { retryAfterSeconds: wait, cause: error })
   }
 
-  return async (c, request = receiveRequest(c)) => {
+  return async (request) => {
     const claim = verifier.parse(request)
     if (claim.kind === 'anonymous') {
       const reason = 'The request is not signed. Sign it with AWS Signature Version 4.'
       throw kmsError('AccessDenied', { reason })
     }
-    const peer = options.peer(c)
+    const peer = options.peer(request)
     requireSafeForm(claim, request, peer)
-    const read = (): Promise<Buffer> => {
-      const stream = request.incoming === undefined ? c.req.raw.body : null
-      return readBody(request, stream, MAX_BODY_BYTES)
-    }
     let proved: Awaited<ReturnType<typeof prove>>
     try {
-      proved = await prove(claim, read)
+      proved = await prove(claim, request)
     } catch (error) {
       throw throttled(error, claim, peer)
     }

@@ -9,17 +9,14 @@ const NOTHING = Buffer.alloc(0)
  * Reads a body of at most `limit` bytes, counting them as they arrive: what a client announces is only good for refusing
  * it early. Throws `EntityTooLarge`, and `InvalidRequest` when the client goes away in the middle.
  */
-export function readBody(
-  request: ReceivedRequest,
-  stream: ReadableStream<Uint8Array> | null,
-  limit: number,
-): Promise<Buffer> {
+export function readBody(request: ReceivedRequest, limit: number): Promise<Buffer> {
   const announced = headerOf(request, 'content-length')
   if (announced !== undefined && Number(announced) > limit) return Promise.reject(tooLarge(limit))
-  const { incoming } = request
-  if (incoming === undefined) return stream === null ? Promise.resolve(NOTHING) : readStream(stream, limit)
+  const { body } = request
+  if (body === null) return Promise.resolve(NOTHING)
+  if (body instanceof ReadableStream) return readStream(body, limit)
   const hasBody = announced !== undefined || headerOf(request, 'transfer-encoding') !== undefined
-  return hasBody ? readIncoming(incoming, limit) : Promise.resolve(NOTHING)
+  return hasBody ? readIncoming(body, limit) : Promise.resolve(NOTHING)
 }
 
 function readIncoming(incoming: IncomingMessage, limit: number): Promise<Buffer> {

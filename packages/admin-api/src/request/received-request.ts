@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { RawRequest } from '@kms/sigv4'
 import type { Context } from 'hono'
+import type { Peer } from '../access/peer.ts'
 
 /** A request as it came over the wire; nothing of it is decoded. */
 export interface ReceivedRequest extends RawRequest {
@@ -8,8 +9,10 @@ export interface ReceivedRequest extends RawRequest {
   readonly rawPath: string
   /** `rawTarget` after its first `?`; empty when there is none. */
   readonly rawQuery: string
-  /** Node's request, when there is one: the body is then read from it. */
-  readonly incoming: IncomingMessage | undefined
+  /** The other end of the connection: the client, or a proxy before it. */
+  readonly peer: Peer
+  /** Still to be read: Node's request where there is one. */
+  readonly body: IncomingMessage | ReadableStream<Uint8Array> | null
 }
 
 /**
@@ -18,14 +21,21 @@ export interface ReceivedRequest extends RawRequest {
  */
 export function receiveRequest(c: Context): ReceivedRequest {
   const { incoming } = (c.env ?? {}) as { readonly incoming?: IncomingMessage }
-  if (incoming !== undefined) {
-    return split(incoming.method ?? 'GET', incoming.url ?? '/', incoming.rawHeaders, incoming)
-  }
-  const { method, url, headers } = c.req.raw
+  if (incoming !== undefined) return receiveIncoming(incoming)
+  const { method, url, headers, body } = c.req.raw
   const { host, pathname, search } = new URL(url)
   const rawHeaders = [...headers].flat()
   if (!headers.has('host')) rawHeaders.push('host', host)
-  return split(method, pathname + search, rawHeaders, undefined)
+  return split(method, pathname + search, rawHeaders, { secure: url.startsWith('https:') }, body)
+}
+
+/** Takes a request from a Node server. */
+export function receiveIncoming(incoming: IncomingMessage): ReceivedRequest {
+  const { method = 'GET', url = '/', rawHeaders, socket } = incoming
+  const { remoteAddress } = socket
+  const secure = 'encrypted' in socket
+  const peer = remoteAddress === undefined ? { secure } : { address: remoteAddress, secure }
+  return split(method, url, rawHeaders, peer, incoming)
 }
 
 /** The first value of a header; `name` in lower case. */
@@ -42,7 +52,8 @@ function split(
   method: string,
   rawTarget: string,
   rawHeaders: readonly string[],
-  incoming: IncomingMessage | undefined,
+  peer: Peer,
+  body: ReceivedRequest['body'],
 ): ReceivedRequest {
   const mark = rawTarget.indexOf('?')
   return {
@@ -51,6 +62,7 @@ function split(
     rawHeaders,
     rawPath: mark < 0 ? rawTarget : rawTarget.slice(0, mark),
     rawQuery: mark < 0 ? '' : rawTarget.slice(mark + 1),
-    incoming,
+    peer,
+    body,
   }
 }

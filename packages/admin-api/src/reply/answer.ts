@@ -1,0 +1,46 @@
+/** A reply, before it is written to whatever carries it. */
+export interface Answer {
+  readonly status: number
+  /** Name, value, name, value…; without the length. */
+  readonly headers: readonly string[]
+  readonly text: string
+}
+
+/** Answers with JSON; `more` are further headers, name, value, …. */
+export function jsonAnswer(
+  requestId: string,
+  status: number,
+  body: object,
+  indented: boolean,
+  more: readonly string[] = [],
+): Answer {
+  const text = indented ? JSON.stringify(body, null, 2) : JSON.stringify(body)
+  return { status, headers: headersOf(requestId, 'application/json; charset=utf-8', more), text }
+}
+
+/** Answers with XML, as AWS does. */
+export function xmlAnswer(requestId: string, status: number, text: string, more: readonly string[] = []): Answer {
+  const headers = headersOf(requestId, 'text/xml; charset=utf-8', ['x-amzn-requestid', requestId, ...more])
+  return { status, headers, text }
+}
+
+/** The answer as `fetch` knows replies. */
+export function toResponse({ status, headers, text }: Answer): Response {
+  const pairs: [string, string][] = []
+  for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string])
+  return new Response(text, { status, headers: pairs })
+}
+
+function headersOf(requestId: string, type: string, more: readonly string[]): readonly string[] {
+  return [
+    'content-type',
+    type,
+    'cache-control',
+    'no-store',
+    'x-content-type-options',
+    'nosniff',
+    'x-request-id',
+    requestId,
+    ...more,
+  ]
+}

@@ -41,7 +41,7 @@ export type {
   WrapRequest,
 } from './keys/key-backend.ts'
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts'
-export type { DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts'
+export type { AdmittedKey, DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts'
 export type { CreatedKey, CreateKeyInput, KeyListing, KeyService, ListKeysInput } from './manager/key-service.ts'
 export { createKmsManager } from './manager/kms-manager.ts'
 export type {

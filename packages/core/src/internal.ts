@@ -3,6 +3,12 @@ export { openXChaCha, sealXChaCha, XCHACHA_OVERHEAD } from './bytes/aead.ts'
 export { decodeBase64 } from './bytes/base64.ts'
 export { label, lp, u32 } from './bytes/framing.ts'
 export { parseStrictJson, type StrictJsonResult } from './bytes/strict-json.ts'
+export {
+  type OpenSealedResult,
+  openSealedBytes,
+  type SealPlace,
+  sealBytes,
+} from './seal/sealed-value.ts'
 export { type DurableWriteOptions, syncDirectory, TEMPORARY_PREFIX, writeDurably } from './state/durable-file.ts'
 export { errnoOf, storageFailed, storageReason } from './state/storage-error.ts'
 export {
@@ -16,4 +22,10 @@ export {
 } from './stream/frame-cipher.ts'
 export { type FrameRange, frameCount, frameRange, plaintextSize, sealedSize } from './stream/frame-size.ts'
 export { type OpenFramesOptions, openFrames, sealFrames } from './stream/frame-stream.ts'
+export {
+  type OpenSizedOptions,
+  openSizedFrames,
+  type SealSizedOptions,
+  sealSizedFrames,
+} from './stream/sized-stream.ts'
 export { deriveStreamKeys, STREAM_SALT_BYTES, type StreamKeys } from './stream/stream-keys.ts'

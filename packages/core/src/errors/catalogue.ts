@@ -47,6 +47,11 @@ export const errorCatalogue = {
     s3: 'KMS.IncorrectKeyException',
     template: 'The ciphertext was made with key "{actual}", not with "{expected}".',
   },
+  InvalidEncryptionAlgorithm: {
+    status: 400,
+    s3: 'InvalidEncryptionAlgorithmError',
+    template: '{header}: this encryption algorithm is not supported. The only one is AES256.',
+  },
   SecretRequired: {
     status: 400,
     s3: 'InvalidRequest',
@@ -263,6 +268,12 @@ export const errorCatalogue = {
     status: 500,
     s3: 'InternalError',
     template: 'An internal error occurred. Quote the request id to the operator of this server.',
+  },
+  ObjectDamaged: {
+    status: 500,
+    s3: 'InternalError',
+    template:
+      'The stored object is damaged: {what}. Nothing of what is damaged was released. Restore the object from a copy.',
   },
   UnsupportedCapability: {
     status: 501,

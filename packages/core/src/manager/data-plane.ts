@@ -7,6 +7,7 @@ import {
   encodeEnvelopeHeader,
   envelopeAad,
   MAX_PLAINTEXT_BYTES,
+  type Realm,
 } from '../envelope/envelope.ts'
 import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { KeyRecord } from '../keys/key-backend.ts'
@@ -39,6 +40,13 @@ export interface Unwrapped {
   readonly plaintext: Buffer
 }
 
+/** A key version that may be used now. */
+export interface AdmittedKey {
+  readonly realm: Realm
+  readonly keyId: string
+  readonly keyVersion: number
+}
+
 /**
  * Wraps and unwraps. Every call works on the snapshot it began with. Throws `NotRunning`, `KeyNotFound`, `KeyDisabled`,
  * `KeyPendingDeletion`, `KeyUnavailable`, `BackendUnavailable`, `BackendTimeout`, and what is named below.
@@ -53,6 +61,13 @@ export interface DataPlane {
    * `UnknownKeyStore`, `KeyMaterialReplaced`, and `IncorrectKey` when `key` names another key.
    */
   decrypt(input: WrapInput & { readonly ciphertext: Buffer }): Promise<Unwrapped>
+  /**
+   * What `encrypt` checks before it wraps, without wrapping: for a caller that keeps keys of its own under a KMS key, and
+   * may use none of them before permission and state were checked. Returns the version a wrap would get now.
+   */
+  admitWrap(input: Pick<WrapInput, 'key' | 'authorize'>): Promise<AdmittedKey>
+  /** What `decrypt` checks before it unwraps, without unwrapping. */
+  admitUnwrap(input: Pick<WrapInput, 'authorize'> & { readonly ciphertext: Buffer }): Promise<AdmittedKey>
 }
 
 const DATA_KEY_BYTES: Readonly<Record<DataKeySpec, number>> = { AES_128: 16, AES_256: 32 }
@@ -114,9 +129,7 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
       return onSnapshot(source, async (snapshot) => {
         const store = await storeOf(snapshot, envelope)
         return store.use(async () => {
-          const cached = snapshot.config.enable_cache
-          const record = await store.describe(envelope.keyId, cached)
-          if (record.keyId !== envelope.keyId) throw kmsError('KeyNotFound', { key: envelope.keyId })
+          const record = await describeExactly(store, envelope.keyId, snapshot.config.enable_cache)
           if (input.key !== undefined) {
             const named = await resolveKey({ ...snapshot, active: store }, input.key, input.authorize)
             if (named.keyId !== envelope.keyId) {
@@ -132,7 +145,36 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
         })
       })
     },
+
+    admitWrap: ({ key, authorize }) =>
+      onSnapshot(source, (snapshot) =>
+        snapshot.active.use(async () => {
+          const record = await resolveKey(snapshot, key, authorize)
+          requireWrappable(record)
+          return { realm: snapshot.active.realm, keyId: record.keyId, keyVersion: record.currentVersion }
+        }),
+      ),
+
+    async admitUnwrap({ ciphertext, authorize }) {
+      const envelope = decodeEnvelope(ciphertext)
+      const { realm, keyId, version: keyVersion } = envelope
+      authorize(keyId)
+      return onSnapshot(source, async (snapshot) => {
+        const store = await storeOf(snapshot, envelope)
+        return store.use(async () => {
+          requireUnwrappable(await describeExactly(store, keyId, snapshot.config.enable_cache))
+          return { realm, keyId, keyVersion }
+        })
+      })
+    },
   }
+}
+
+/** The record of a key id as an envelope names it: an alias of that name is another key. */
+async function describeExactly(store: OpenStore, keyId: string, cached: boolean): Promise<KeyRecord> {
+  const record = await store.describe(keyId, cached)
+  if (record.keyId !== keyId) throw kmsError('KeyNotFound', { key: keyId })
+  return record
 }
 
 async function storeOf(snapshot: Snapshot, { realm }: Envelope): Promise<OpenStore> {

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { isSealedValue, openSealed, type SealPlace, sealValue } from './sealed-value.ts'
+import { isSealedValue, openSealed, openSealedBytes, type SealPlace, sealBytes, sealValue } from './sealed-value.ts'
 import { createServerKey, type ServerKeyPurpose } from './server-key.ts'
 
 interface Vectors {
@@ -82,6 +82,15 @@ describe('a sealed value', () => {
     }
     expect(openSealed({ $sealed: `${sealed.$sealed}\n` }, place, { current }).ok).toBe(false)
     expect(openSealed({ $sealed: '' }, place, { current }).ok).toBe(false)
+  })
+
+  it('is the same without base64 and JSON around it', () => {
+    const bytes = sealBytes(Buffer.from('secret'), place, { current }, randomBytes)
+    expect(openSealed({ $sealed: bytes.toString('base64') }, place, { current })).toMatchObject({ ok: true })
+    expect(openSealedBytes(Buffer.from(sealed.$sealed, 'base64'), place, { current })).toMatchObject({ ok: true })
+    const bound = { ...place, binding: Buffer.from(place.binding) }
+    expect(openSealedBytes(bytes, bound, { current })).toMatchObject({ ok: true })
+    expect(openSealedBytes(bytes.subarray(0, 8), place, { current })).toEqual({ ok: false, problem: 'damaged' })
   })
 
   it('is told apart from objects of the user', () => {

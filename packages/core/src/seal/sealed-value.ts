@@ -20,7 +20,7 @@ export interface SealPlace {
   /** JSON pointer (RFC 6901) of the value in it. */
   readonly pointer: string
   /** What else must be unchanged for the value to open, e.g. the address a credential is for. */
-  readonly binding: string
+  readonly binding: string | Uint8Array
 }
 
 export type OpenSealedResult =
@@ -38,16 +38,25 @@ export function isSealedValue(value: unknown): value is SealedValue {
 
 /** Seals under the current server key. */
 export function sealValue(plaintext: Uint8Array, place: SealPlace, keys: ServerKeys, random: Random): SealedValue {
+  return { $sealed: sealBytes(plaintext, place, keys, random).toString('base64') }
+}
+
+/** {@link sealValue} for binary files: the same bytes, without base64 and JSON around them. */
+export function sealBytes(plaintext: Uint8Array, place: SealPlace, keys: ServerKeys, random: Random): Buffer {
   const { current } = keys
   const sealed = sealXChaCha(current.subkey(place.purpose), plaintext, aadOf(place), random)
-  return { $sealed: Buffer.concat([Buffer.of(FORMAT), Buffer.from(current.id, 'hex'), sealed]).toString('base64') }
+  return Buffer.concat([Buffer.of(FORMAT), Buffer.from(current.id, 'hex'), sealed])
 }
 
 /** Opens a sealed value with the current or the previous server key. */
 export function openSealed(value: SealedValue, place: SealPlace, keys: ServerKeys): OpenSealedResult {
   const bytes = decodeBase64(value.$sealed)
-  if (bytes === undefined || bytes.length < HEADER_BYTES || bytes[0] !== FORMAT)
-    return { ok: false, problem: 'damaged' }
+  return bytes === undefined ? { ok: false, problem: 'damaged' } : openSealedBytes(bytes, place, keys)
+}
+
+/** {@link openSealed} for what {@link sealBytes} made. */
+export function openSealedBytes(bytes: Buffer, place: SealPlace, keys: ServerKeys): OpenSealedResult {
+  if (bytes.length < HEADER_BYTES || bytes[0] !== FORMAT) return { ok: false, problem: 'damaged' }
   const keyId = bytes.toString('hex', 1, HEADER_BYTES)
   const key = [keys.current, keys.previous].find((candidate) => candidate?.id === keyId)
   if (key === undefined) return { ok: false, problem: 'server-key', keyId }

@@ -8,7 +8,7 @@ export const FRAME_TAG_BYTES = 16
 /** A whole frame, sealed. */
 export const SEALED_FRAME_BYTES: number = FRAME_BYTES + FRAME_TAG_BYTES
 
-const ALGORITHM = 'aes-256-gcm'
+export const FRAME_ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
 /** u88 counter ‖ 1 in the last frame: the counter's low 64 bits begin here. */
 const COUNTER_OFFSET = 3
@@ -50,7 +50,7 @@ export function createFrameSealer(key: KeyObject): FrameSealer {
       setNonce(nonce, next, last)
       next += 1
       ended = last
-      const cipher = createCipheriv(ALGORITHM, key, nonce)
+      const cipher = createCipheriv(FRAME_ALGORITHM, key, nonce)
       const ciphertext = cipher.update(plaintext)
       cipher.final()
       return [ciphertext, cipher.getAuthTag()]
@@ -69,7 +69,7 @@ export function createFrameOpener(key: KeyObject, first = 0): FrameOpener {
         return undefined
       setNonce(nonce, next, last)
       next += 1
-      const decipher = createDecipheriv(ALGORITHM, key, nonce)
+      const decipher = createDecipheriv(FRAME_ALGORITHM, key, nonce)
       decipher.setAuthTag(sealed.subarray(length))
       const plaintext = decipher.update(sealed.subarray(0, length))
       try {
@@ -83,7 +83,16 @@ export function createFrameOpener(key: KeyObject, first = 0): FrameOpener {
   }
 }
 
+/** The nonce of a frame. */
+export function frameNonce(frame: number, last: boolean): Buffer {
+  const nonce = Buffer.alloc(NONCE_BYTES)
+  setNonce(nonce, frame, last)
+  return nonce
+}
+
 function setNonce(nonce: Buffer, frame: number, last: boolean): void {
-  nonce.writeBigUInt64BE(BigInt(frame), COUNTER_OFFSET)
+  // Two halves instead of one BigInt; 2^53 frames are 2^69 bytes.
+  nonce.writeUInt32BE(Math.floor(frame / 2 ** 32), COUNTER_OFFSET)
+  nonce.writeUInt32BE(frame % 2 ** 32, COUNTER_OFFSET + 4)
   nonce[NONCE_BYTES - 1] = last ? 1 : 0
 }

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { createFrameOpener, createFrameSealer, FRAME_BYTES, SEALED_FRAME_BYTES } from './frame-cipher.ts'
 import { frameCount, frameRange, plaintextSize, sealedSize } from './frame-size.ts'
 import { openFrames, sealFrames } from './frame-stream.ts'
+import { openSizedFrames, sealSizedFrames } from './sized-stream.ts'
 import { deriveStreamKeys } from './stream-keys.ts'
 
 interface Vector {
@@ -179,6 +180,85 @@ describe('streams of frames', () => {
     const other = createSecretKey(Buffer.alloc(32, 2))
     await expect(join(openFrames([sealed], { key: other, damaged: () => new Error('damaged') }))).rejects.toThrow(
       'damaged',
+    )
+  })
+})
+
+describe('streams of a known size', () => {
+  const wrongSize = () => new Error('wrong size')
+  const damaged = () => new Error('damaged')
+  const sealSized = (source: Iterable<Uint8Array>, size: number) =>
+    join(sealSizedFrames(source, { key, size, wrongSize }))
+
+  it('are the same bytes as others, and open to them, however either side is cut', async () => {
+    const cuts = fc.oneof(
+      fc.constantFrom(1, 7, 4096, FRAME_BYTES, SEALED_FRAME_BYTES),
+      fc.integer({ min: 1, max: 200_000 }),
+    )
+    await fc.assert(
+      fc.asyncProperty(sizes, cuts, cuts, async (size, sealCut, openCut) => {
+        const plaintext = pattern(size, 'p')
+        const sealed = await seal(plaintext)
+        expect((await sealSized(chunks(plaintext, Math.max(sealCut, size >> 8)), size)).equals(sealed)).toBe(true)
+        const source = chunks(sealed, Math.max(openCut, size >> 8))
+        const opened = await join(openSizedFrames(source, { key, sealedSize: sealed.length, damaged }))
+        expect(opened.equals(plaintext)).toBe(true)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('open any range of whole frames', async () => {
+    const size = 4 * FRAME_BYTES + 5
+    const plaintext = pattern(size, 'p')
+    const sealed = await seal(plaintext)
+    await fc.assert(
+      fc.asyncProperty(fc.nat(size - 1), fc.nat(size - 1), fc.constantFrom(1000, 65_537, 1 << 20), async (a, b, cut) => {
+        const { sealedStart, sealedEnd, ...range } = frameRange(Math.min(a, b), Math.max(a, b), size)
+        const source = chunks(sealed.subarray(sealedStart, sealedEnd), cut)
+        const options = { key, sealedSize: sealedEnd - sealedStart, damaged, ...range }
+        const first = range.firstFrame * FRAME_BYTES
+        const opened = await join(openSizedFrames(source, options))
+        expect(opened.equals(plaintext.subarray(first, first + opened.length))).toBe(true)
+        expect(first + opened.length).toBeGreaterThan(Math.max(a, b))
+      }),
+    )
+  })
+
+  it('are refused when they have another size', async () => {
+    for (const size of [0, 1, FRAME_BYTES, FRAME_BYTES + 1]) {
+      const plaintext = pattern(size, 'p')
+      await expect(sealSized([plaintext], size + 1)).rejects.toThrow('wrong size')
+      await expect(sealSized([plaintext, Buffer.alloc(1)], size)).rejects.toThrow('wrong size')
+      const sealed = await seal(plaintext)
+      const open = (source: Uint8Array[], sealedSize: number) =>
+        join(openSizedFrames(source, { key, sealedSize, damaged }))
+      await expect(open([sealed.subarray(0, -1)], sealed.length)).rejects.toThrow('damaged')
+      await expect(open([sealed, Buffer.alloc(1)], sealed.length)).rejects.toThrow('damaged')
+      for (const wrong of [0, 15, sealed.length - 1, sealed.length + 1, sealed.length + 16]) {
+        await expect(open([sealed], wrong)).rejects.toThrow('damaged')
+      }
+    }
+  })
+
+  it('are refused when a bit flips, before a byte of that frame is released', async () => {
+    const plaintext = pattern(2 * FRAME_BYTES + 5, 'p')
+    const sealed = await seal(plaintext)
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: sealed.length * 8 - 1 }), fc.integer({ min: 500 }), async (bit, cut) => {
+        const changed = Buffer.from(sealed)
+        changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7))
+        const released: Buffer[] = []
+        await expect(
+          (async () => {
+            const options = { key, sealedSize: sealed.length, damaged }
+            for await (const piece of openSizedFrames(chunks(changed, cut), options)) released.push(piece)
+          })(),
+        ).rejects.toThrow('damaged')
+        const whole = Math.floor((bit >> 3) / SEALED_FRAME_BYTES)
+        expect(Buffer.concat(released).equals(plaintext.subarray(0, whole * FRAME_BYTES))).toBe(true)
+      }),
+      { numRuns: 100 },
     )
   })
 })

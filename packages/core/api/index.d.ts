@@ -16,7 +16,7 @@ export { type CatalogueEntry, type ErrorCode, errorCatalogue } from './errors/ca
 export { type ErrorParams, isKmsError, KmsError, type KmsErrorOptions, kmsError } from './errors/kms-error.ts';
 export type { Capabilities, KeyBackend, KeyPage, KeyPatch, KeyRecord, KeyState, NewKey, UnwrapRequest, WrapRequest, } from './keys/key-backend.ts';
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts';
-export type { DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts';
+export type { AdmittedKey, DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts';
 export type { CreatedKey, CreateKeyInput, KeyListing, KeyService, ListKeysInput } from './manager/key-service.ts';
 export { createKmsManager } from './manager/kms-manager.ts';
 export type { Caller, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, ReconfigureOptions, WireStatus, } from './manager/manager-types.ts';
@@ -229,6 +229,11 @@ export declare const errorCatalogue: {
         readonly status: 400;
         readonly s3: 'KMS.IncorrectKeyException';
         readonly template: 'The ciphertext was made with key "{actual}", not with "{expected}".';
+    };
+    readonly InvalidEncryptionAlgorithm: {
+        readonly status: 400;
+        readonly s3: 'InvalidEncryptionAlgorithmError';
+        readonly template: '{header}: this encryption algorithm is not supported. The only one is AES256.';
     };
     readonly SecretRequired: {
         readonly status: 400;
@@ -466,6 +471,11 @@ export declare const errorCatalogue: {
         readonly s3: 'InternalError';
         readonly template: 'An internal error occurred. Quote the request id to the operator of this server.';
     };
+    readonly ObjectDamaged: {
+        readonly status: 500;
+        readonly s3: 'InternalError';
+        readonly template: 'The stored object is damaged: {what}. Nothing of what is damaged was released. Restore the object from a copy.';
+    };
     readonly UnsupportedCapability: {
         readonly status: 501;
         readonly s3: 'NotImplemented';
@@ -667,6 +677,7 @@ export declare function createRetiredStore({ realm, clock, opened, open }: Retir
 // manager/data-plane.d.ts
 import type { Buffer } from 'node:buffer';
 import { type EncryptionContext } from '../context/encryption-context.ts';
+import { type Realm } from '../envelope/envelope.ts';
 import type { Random } from '../random.ts';
 import { type Authorize } from './resolve-key.ts';
 import { type SnapshotSource } from './snapshot.ts';
@@ -686,6 +697,11 @@ export interface Unwrapped {
     readonly keyVersion: number;
     readonly plaintext: Buffer;
 }
+export interface AdmittedKey {
+    readonly realm: Realm;
+    readonly keyId: string;
+    readonly keyVersion: number;
+}
 export interface DataPlane {
     generateDataKey(input: WrapInput & {
         readonly spec: DataKeySpec;
@@ -696,6 +712,10 @@ export interface DataPlane {
     decrypt(input: WrapInput & {
         readonly ciphertext: Buffer;
     }): Promise<Unwrapped>;
+    admitWrap(input: Pick<WrapInput, 'key' | 'authorize'>): Promise<AdmittedKey>;
+    admitUnwrap(input: Pick<WrapInput, 'authorize'> & {
+        readonly ciphertext: Buffer;
+    }): Promise<AdmittedKey>;
 }
 export declare function createDataPlane(source: SnapshotSource, random: Random): DataPlane;
 

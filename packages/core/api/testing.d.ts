@@ -151,6 +151,11 @@ export declare const errorCatalogue: {
         readonly s3: 'KMS.IncorrectKeyException';
         readonly template: 'The ciphertext was made with key "{actual}", not with "{expected}".';
     };
+    readonly InvalidEncryptionAlgorithm: {
+        readonly status: 400;
+        readonly s3: 'InvalidEncryptionAlgorithmError';
+        readonly template: '{header}: this encryption algorithm is not supported. The only one is AES256.';
+    };
     readonly SecretRequired: {
         readonly status: 400;
         readonly s3: 'InvalidRequest';
@@ -386,6 +391,11 @@ export declare const errorCatalogue: {
         readonly status: 500;
         readonly s3: 'InternalError';
         readonly template: 'An internal error occurred. Quote the request id to the operator of this server.';
+    };
+    readonly ObjectDamaged: {
+        readonly status: 500;
+        readonly s3: 'InternalError';
+        readonly template: 'The stored object is damaged: {what}. Nothing of what is damaged was released. Restore the object from a copy.';
     };
     readonly UnsupportedCapability: {
         readonly status: 501;

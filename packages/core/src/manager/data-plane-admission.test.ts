@@ -30,8 +30,10 @@ describe('admission', () => {
     const { ciphertext } = await dataKey(manager)
     harness.store('a').faults.fail('wrap', kmsError('BackendTimeout', { seconds: 1 }))
     harness.store('a').faults.fail('unwrap', kmsError('BackendTimeout', { seconds: 1 }))
-    await manager.data.admitWrap({ authorize: anyone })
-    await manager.data.admitUnwrap({ ciphertext, authorize: anyone })
+    await expect(manager.data.admitWrap({ authorize: anyone })).resolves.toMatchObject({ keyId: 'master' })
+    await expect(manager.data.admitUnwrap({ ciphertext, authorize: anyone })).resolves.toMatchObject({
+      keyId: 'master',
+    })
   })
 
   it('asks for permission on the resolved id, before anything is revealed', async () => {

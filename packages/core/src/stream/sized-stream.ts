@@ -73,7 +73,8 @@ export async function* openSizedFrames(
   let held: Buffer[] = []
   let tagged = 0
   const tag = Buffer.alloc(FRAME_TAG_BYTES)
-  const begin = () => createDecipheriv(FRAME_ALGORITHM, key, frameNonce(frame, endsStream && left <= SEALED_FRAME_BYTES))
+  const begin = () =>
+    createDecipheriv(FRAME_ALGORITHM, key, frameNonce(frame, endsStream && left <= SEALED_FRAME_BYTES))
   const size = () => Math.min(left, SEALED_FRAME_BYTES) - FRAME_TAG_BYTES
   let room = size()
   if (room < 0) throw damaged()

@@ -213,15 +213,20 @@ describe('streams of a known size', () => {
     const plaintext = pattern(size, 'p')
     const sealed = await seal(plaintext)
     await fc.assert(
-      fc.asyncProperty(fc.nat(size - 1), fc.nat(size - 1), fc.constantFrom(1000, 65_537, 1 << 20), async (a, b, cut) => {
-        const { sealedStart, sealedEnd, ...range } = frameRange(Math.min(a, b), Math.max(a, b), size)
-        const source = chunks(sealed.subarray(sealedStart, sealedEnd), cut)
-        const options = { key, sealedSize: sealedEnd - sealedStart, damaged, ...range }
-        const first = range.firstFrame * FRAME_BYTES
-        const opened = await join(openSizedFrames(source, options))
-        expect(opened.equals(plaintext.subarray(first, first + opened.length))).toBe(true)
-        expect(first + opened.length).toBeGreaterThan(Math.max(a, b))
-      }),
+      fc.asyncProperty(
+        fc.nat(size - 1),
+        fc.nat(size - 1),
+        fc.constantFrom(1000, 65_537, 1 << 20),
+        async (a, b, cut) => {
+          const { sealedStart, sealedEnd, ...range } = frameRange(Math.min(a, b), Math.max(a, b), size)
+          const source = chunks(sealed.subarray(sealedStart, sealedEnd), cut)
+          const options = { key, sealedSize: sealedEnd - sealedStart, damaged, ...range }
+          const first = range.firstFrame * FRAME_BYTES
+          const opened = await join(openSizedFrames(source, options))
+          expect(opened.equals(plaintext.subarray(first, first + opened.length))).toBe(true)
+          expect(first + opened.length).toBeGreaterThan(Math.max(a, b))
+        },
+      ),
     )
   })
 
@@ -231,12 +236,12 @@ describe('streams of a known size', () => {
       await expect(sealSized([plaintext], size + 1)).rejects.toThrow('wrong size')
       await expect(sealSized([plaintext, Buffer.alloc(1)], size)).rejects.toThrow('wrong size')
       const sealed = await seal(plaintext)
-      const open = (source: Uint8Array[], sealedSize: number) =>
-        join(openSizedFrames(source, { key, sealedSize, damaged }))
-      await expect(open([sealed.subarray(0, -1)], sealed.length)).rejects.toThrow('damaged')
-      await expect(open([sealed, Buffer.alloc(1)], sealed.length)).rejects.toThrow('damaged')
+      const openSized = (source: Uint8Array[], length: number) =>
+        join(openSizedFrames(source, { key, sealedSize: length, damaged }))
+      await expect(openSized([sealed.subarray(0, -1)], sealed.length)).rejects.toThrow('damaged')
+      await expect(openSized([sealed, Buffer.alloc(1)], sealed.length)).rejects.toThrow('damaged')
       for (const wrong of [0, 15, sealed.length - 1, sealed.length + 1, sealed.length + 16]) {
-        await expect(open([sealed], wrong)).rejects.toThrow('damaged')
+        await expect(openSized([sealed], wrong)).rejects.toThrow('damaged')
       }
     }
   })
@@ -245,19 +250,23 @@ describe('streams of a known size', () => {
     const plaintext = pattern(2 * FRAME_BYTES + 5, 'p')
     const sealed = await seal(plaintext)
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: sealed.length * 8 - 1 }), fc.integer({ min: 500 }), async (bit, cut) => {
-        const changed = Buffer.from(sealed)
-        changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7))
-        const released: Buffer[] = []
-        await expect(
-          (async () => {
-            const options = { key, sealedSize: sealed.length, damaged }
-            for await (const piece of openSizedFrames(chunks(changed, cut), options)) released.push(piece)
-          })(),
-        ).rejects.toThrow('damaged')
-        const whole = Math.floor((bit >> 3) / SEALED_FRAME_BYTES)
-        expect(Buffer.concat(released).equals(plaintext.subarray(0, whole * FRAME_BYTES))).toBe(true)
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: sealed.length * 8 - 1 }),
+        fc.integer({ min: 500 }),
+        async (bit, cut) => {
+          const changed = Buffer.from(sealed)
+          changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7))
+          const released: Buffer[] = []
+          await expect(
+            (async () => {
+              const options = { key, sealedSize: sealed.length, damaged }
+              for await (const piece of openSizedFrames(chunks(changed, cut), options)) released.push(piece)
+            })(),
+          ).rejects.toThrow('damaged')
+          const whole = Math.floor((bit >> 3) / SEALED_FRAME_BYTES)
+          expect(Buffer.concat(released).equals(plaintext.subarray(0, whole * FRAME_BYTES))).toBe(true)
+        },
+      ),
       { numRuns: 100 },
     )
   })

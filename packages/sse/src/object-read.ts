@@ -1,0 +1,160 @@
+import type { Buffer } from 'node:buffer'
+import { hash } from 'node:crypto'
+import { type Authorize, kmsError, type ServerKeys } from '@kms/core'
+import { decodeObjectKeys } from './keys/key-blob.ts'
+import type { ObjectKeyring } from './keys/object-keys.ts'
+import { type ObjectName, objectBinding } from './keys/object-name.ts'
+import { unwrapRecordKey } from './keys/record-key.ts'
+import { infoOf, type ObjectInfo, type ObjectRecord } from './object-record.ts'
+import { decodeObjectMetadata, type ObjectMetadata } from './record/object-metadata.ts'
+import { decodePartChecksums } from './record/part-checksums.ts'
+import { decodePartTable, isMultipart, objectSize, type PartTable, type StoredPartTable } from './record/part-table.ts'
+import { verifyRecordMac } from './record/record-mac.ts'
+import type { TextMap } from './record/text-map.ts'
+import type { CustomerKey } from './request/customer-key.ts'
+import { requireFittingKey } from './request/presented-key.ts'
+import { type ByteRange, partRange, planRead, type StoredSegment } from './stream/object-layout.ts'
+import { type FetchSegment, openParts } from './stream/open-parts.ts'
+import { streamSecrets } from './stream/stream-header.ts'
+
+export interface OpenForRead {
+  readonly name: ObjectName
+  readonly record: ObjectRecord
+  readonly customerKey?: CustomerKey | undefined
+  /** Asked with the id of the KMS key before it unwraps (SSE-KMS only). */
+  readonly authorize: Authorize
+  /** Plaintext bytes wanted; all of them unless given. Throws `RangeError` for a range outside the object (`info.size` tells). */
+  readonly range?: ByteRange | undefined
+}
+
+/** An object whose record was verified: its plaintext may be read, once. */
+export interface ReadableObject {
+  readonly info: ObjectInfo
+  /** Plaintext bytes {@link read} gives. */
+  readonly length: number
+  /** What {@link read} will fetch, in order. */
+  readonly segments: readonly StoredSegment[]
+  /**
+   * The plaintext of the range, fetched as it is asked for. Throws `ObjectDamaged` for what was changed, before a byte of the frame it is in is
+   * given out; `TypeError` when called again. The keys are erased when it ends, however it ends.
+   */
+  read(fetch: FetchSegment): AsyncGenerator<Buffer, void, undefined>
+  /** Erases the keys. To be called when {@link read} is not. */
+  discard(): void
+}
+
+/** A part of a multipart object. */
+export interface ObjectPartInfo {
+  readonly number: number
+  readonly size: number
+  readonly checksums: TextMap
+  /** Its plaintext, as a range of the object's; `undefined` when it is empty. */
+  readonly range: ByteRange | undefined
+}
+
+/** An object's info from its metadata alone: authenticated under the server key when it is encrypted. For listings, and before a read. */
+export function inspectObject(name: ObjectName, metadata: Buffer, serverKeys: ServerKeys): ObjectInfo {
+  return infoOf(decodeObjectMetadata(metadata, name, serverKeys))
+}
+
+/** The parts of a multipart object (GetObjectAttributes, `partNumber`); none for others. */
+export function inspectObjectParts(
+  name: ObjectName,
+  record: Pick<ObjectRecord, 'metadata' | 'parts'>,
+  serverKeys: ServerKeys,
+): readonly ObjectPartInfo[] {
+  const metadata = decodeObjectMetadata(record.metadata, name, serverKeys)
+  const table = partTableOf(metadata, record.parts)
+  if (!isMultipart(table.parts)) return []
+  const checksums = decodePartChecksums(table, objectBinding(name, metadata.writeId), serverKeys)
+  return table.parts.map(({ number, size }, index) => ({
+    number,
+    size,
+    checksums: checksums[index] as TextMap,
+    range: partRange(table.parts, index),
+  }))
+}
+
+/** Verifies a record; nothing of the body is read yet. */
+export async function openForRead(
+  request: OpenForRead,
+  keyring: ObjectKeyring,
+  serverKeys: ServerKeys,
+): Promise<ReadableObject> {
+  const { name, record, range } = request
+  const metadata = decodeObjectMetadata(record.metadata, name, serverKeys)
+  requireFittingKey(metadata.mode, request.customerKey)
+  const { parts } = partTableOf(metadata, record.parts)
+  const reads = planRead(parts, range)
+  const binding = objectBinding(name, metadata.writeId)
+  const objectKey = await verifiedKey(request, metadata, parts, binding, keyring)
+  let state: 'new' | 'read' | 'discarded' = 'new'
+  const erase = () => objectKey?.fill(0)
+
+  async function* run(fetch: FetchSegment): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      yield* openParts(reads, fetch, ({ partIndex }) => {
+        const { number, salt } = parts[partIndex] as PartTable[number]
+        return objectKey === undefined ? undefined : streamSecrets(objectKey, binding, number, salt)
+      })
+    } finally {
+      erase()
+    }
+  }
+
+  return {
+    info: infoOf(metadata),
+    length: reads.reduce((sum, { take }) => sum + take, 0),
+    segments: reads.flatMap(({ segments }) => segments),
+    read(fetch) {
+      if (state !== 'new') throw new TypeError('an object is read once; open it again')
+      state = 'read'
+      return run(fetch)
+    },
+    discard() {
+      if (state === 'new') erase()
+      state = 'discarded'
+    },
+  }
+}
+
+/**
+ * The object's key, once it has opened the record key and that has verified the record; `undefined` for a plain object. Zeroed by the
+ * caller.
+ */
+export async function verifiedKey(
+  { name, record, customerKey, authorize }: Omit<OpenForRead, 'range'>,
+  metadata: ObjectMetadata,
+  parts: PartTable,
+  binding: Buffer,
+  keyring: ObjectKeyring,
+): Promise<Buffer | undefined> {
+  const { mode, protection, writeId } = metadata
+  if (mode === 'plain' || protection === undefined) {
+    if (parts.some(({ salt }) => salt.length > 0)) throw changed()
+    return undefined
+  }
+  const keys = decodeObjectKeys(record.keys)
+  const wrongKey = () =>
+    kmsError('AccessDenied', { reason: 'This is not the key the object was written with. Send that key.' })
+  const objectKey = await keyring.recover({ ...metadata, mode, name, binding, keys, customerKey, authorize, wrongKey })
+  const recordKey = unwrapRecordKey(protection.recordKey, objectKey, writeId)
+  const verified =
+    recordKey !== undefined && verifyRecordMac(protection.mac, recordKey, { ...metadata, mode, name, parts })
+  recordKey?.fill(0)
+  if (verified) return objectKey
+  objectKey.fill(0)
+  throw changed()
+}
+
+/** The part table, if it is the one the metadata was written with. Throws `ObjectDamaged`. */
+export function partTableOf(metadata: ObjectMetadata, bytes: Buffer): StoredPartTable {
+  if (!hash('sha256', bytes, 'buffer').equals(metadata.partsDigest)) throw changed()
+  const table = decodePartTable(bytes)
+  if (objectSize(table.parts) !== metadata.size) throw changed()
+  return table
+}
+
+function changed(): Error {
+  return kmsError('ObjectDamaged', { what: 'its record was changed' })
+}

@@ -27,9 +27,10 @@ const describers = [
 ]
 const wrappers = ['KMSKeyUser', 'own key', 'session of KMSKeyUser', 'session of consoleAdmin for KMSKeyUser']
 const listers = ['KMSKeyAdministrator', 'KMSAuditor', 'session of root for KMSAuditor']
+const keepers = ['KMSKeyAdministrator', 'own key']
 const nobody: readonly string[] = []
 
-/** By operation: who may, besides root, consoleAdmin and a user allowed `kms:*` without Decrypt (last column). */
+/** By operation, on `main-key` but for `disableKey`, which is about `other`: who may, besides root, consoleAdmin and a user allowed `kms:*` without Decrypt (last column). */
 const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allButDecrypt: boolean]>> = {
   getStatus: [describers, true],
   configure: [nobody, true],
@@ -42,6 +43,15 @@ const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allBut
   listKeys: [listers, true],
   describeKey: [[...describers, 'own key'], true],
   describeKeyByQuery: [[...describers, 'own key'], true],
+  rotateKey: [keepers, true],
+  setRotationPeriod: [keepers, true],
+  enableKey: [keepers, true],
+  disableKey: [['KMSKeyAdministrator', 'other key'], true],
+  updateKeyDescription: [keepers, true],
+  tagKey: [keepers, true],
+  untagKey: [keepers, true],
+  addAlias: [keepers, true],
+  removeAlias: [keepers, true],
   generateDataKey: [[...wrappers, 'generate only'], true],
   encrypt: [wrappers, true],
   decrypt: [wrappers, false],

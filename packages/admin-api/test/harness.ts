@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  type Capabilities,
   createFileCanaryStore,
   createFileConfigStore,
   createKmsManager,
@@ -83,10 +84,13 @@ export interface Harness {
 
 export type HarnessOptions = Partial<Omit<AdminApiOptions, 'credentials' | 'clock' | 'log'>>
 
-export async function createHarness(options: HarnessOptions = {}): Promise<Harness> {
+export async function createHarness(
+  options: HarnessOptions = {},
+  capabilities: Partial<Capabilities> = {},
+): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'kms-admin-api-'))
   const clock = createManualClock(NOW)
-  const driver = memoryDriver()
+  const driver = memoryDriver({ capabilities })
   const unexpected = (message: string): never => {
     throw new Error(message)
   }

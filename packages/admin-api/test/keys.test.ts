@@ -187,27 +187,31 @@ describe('describing', () => {
       oldestVersion: 2,
       rotatedAt: harness.clock.now() - day,
       rotationPeriodDays: 90,
-      state: 'PendingDeletion' as const,
-      deletionAt: harness.clock.now() + 7 * day,
       origin: 'EXTERNAL' as const,
     }
     store.keys.set('main-key', { ...key, record })
     const { json } = await get('/kms/keys/main-key')
     expect(json['key_metadata']).toMatchObject({
-      enabled: false,
-      key_state: 'PendingDeletion',
+      enabled: true,
+      key_state: 'Enabled',
       current_version: 5,
       versions: 4,
       rotation_enabled: true,
       rotation_period_days: 90,
       rotated_at: '2026-11-22T12:00:10.000Z',
       next_rotation_date: '2027-02-20T12:00:10.000Z',
-      deletion_date: '2026-11-30T12:00:10.000Z',
+      deletion_date: null,
       origin: 'EXTERNAL',
     })
     store.keys.set('main-key', { ...key, record: { ...record, rotatedAt: undefined } })
-    const unrotated = await get('/kms/keys?status=PendingDeletion')
+    const unrotated = await get('/kms/keys?status=Enabled')
     expect(unrotated.json['keys']).toMatchObject([{ rotated_at: null, next_rotation_date: '2027-02-21T12:00:00.000Z' }])
+    const deletion = { state: 'PendingDeletion' as const, deletionAt: harness.clock.now() + 7 * day }
+    store.keys.set('main-key', { ...key, record: { ...record, ...deletion } })
+    const pending = await get('/kms/keys?status=PendingDeletion')
+    expect(pending.json['keys']).toMatchObject([
+      { enabled: false, deletion_date: '2026-11-30T12:00:10.000Z', rotation_enabled: true, next_rotation_date: null },
+    ])
   })
 })
 

@@ -126,10 +126,7 @@ describe('a path that is not there', () => {
   it.each([
     'DELETE /kms/keys/delete',
     'GET /kms/keys/delete',
-    'POST /kms/keys/enable',
-    'POST /kms/keys/rotate',
     'POST /kms/keys/cancel-deletion',
-    'POST /kms/keys/alias',
     'GET /kms/keys/import-parameters',
     'GET /kms/config/history',
     'POST /kms/rollback',

@@ -27,6 +27,10 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
   const { directory } = harness
   const addUser = () => directory.addUser({ accessKeyId: 'sample-user', secretAccessKey: 'battery staple' })
   const addPolicy = () => directory.addPolicy('sample-policy', policy)
+  const { keys } = harness.manager
+  const insider = { authorize: () => {}, caller: { principal: 'test' } }
+  const otherKey = () => keys.create({ name: 'other', ...insider }).catch(() => {})
+  const alias = () => keys.addAlias({ key: 'main-key', alias: 'sample-alias', ...insider })
   const user = '?accessKey=sample-user'
   const named = '?name=sample-policy'
   return new Map<string, Sample>([
@@ -41,6 +45,16 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
     ['listKeys', { query: '?limit=2' }],
     ['describeKey', { pathKey: 'main-key' }],
     ['describeKeyByQuery', { query: '?keyId=main-key' }],
+    ['rotateKey', { body: { key_id: 'main-key' } }],
+    ['setRotationPeriod', { body: { key_id: 'main-key', days: 90 } }],
+    ['enableKey', { body: { key_id: 'main-key' } }],
+    // The other samples wrap with main-key.
+    ['disableKey', { body: { key_id: 'other' }, prepare: otherKey }],
+    ['updateKeyDescription', { body: { key_id: 'main-key', description: 'new words' } }],
+    ['tagKey', { body: { key_id: 'main-key', tags: { team: 'shop' } } }],
+    ['untagKey', { body: { key_id: 'main-key', tag_keys: ['team'] } }],
+    ['addAlias', { body: { key_id: 'main-key', alias: 'sample-alias' } }],
+    ['removeAlias', { body: { key_id: 'main-key', alias: 'sample-alias' }, prepare: alias }],
     ['generateDataKey', { body: { key_id: 'main-key', encryption_context: context } }],
     ['encrypt', { body: { plaintext: 'c2VjcmV0' } }],
     ['decrypt', { body: { ciphertext_blob: made.json['ciphertext_blob'], encryption_context: context } }],
@@ -75,7 +89,9 @@ export const signedEndpoints: readonly (Endpoint & { readonly route: Exclude<Rou
 
 /** The canonical endpoints that take a body. */
 export const bodyEndpoints: readonly Endpoint[] = endpoints.filter(
-  ({ method, path, route }) => ['POST', 'PUT'].includes(method) && path === ADMIN_PREFIX + route.paths[0],
+  ({ method, path, route }) =>
+    path === ADMIN_PREFIX + route.paths[0] &&
+    (['POST', 'PUT'].includes(method) || (method === 'DELETE' && 'body' in route)),
 )
 
 export function targetOf(path: string, { pathKey = '', query = '' }: Sample): string {

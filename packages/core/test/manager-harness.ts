@@ -13,6 +13,7 @@ import {
   createManualClock,
   type ManualClock,
   type MemoryDriver,
+  type MemoryDriverOptions,
   type MemoryStore,
   memoryDriver,
 } from '../src/testing/index.ts'
@@ -40,10 +41,10 @@ export interface Harness {
   close(): Promise<void>
 }
 
-export async function createHarness(): Promise<Harness> {
+export async function createHarness(options: MemoryDriverOptions = {}): Promise<Harness> {
   const directory = await mkdtemp(join(tmpdir(), 'kms-manager-'))
   const clock = createManualClock(Date.UTC(2026, 0, 1))
-  const driver = memoryDriver()
+  const driver = memoryDriver(options)
   const events: ManagerEvent[] = []
   const managers: KmsManager[] = []
 

@@ -50,7 +50,9 @@ export function objectBody<T>(
   const fields = new Map(Object.keys(schema.shape).map((name) => [name, name]))
   for (const [alias, name] of Object.entries(aliases)) fields.set(alias, name)
   const documented = schema.extend(
-    Object.fromEntries(Object.entries(aliases).map(([alias, name]) => [alias, schema.shape[name] as z.ZodType])),
+    Object.fromEntries(
+      Object.entries(aliases).map(([alias, name]) => [alias, (schema.shape[name] as z.ZodType).optional()]),
+    ),
   )
   return {
     schema: documented,

@@ -1,7 +1,15 @@
 import { z } from '@hono/zod-openapi'
 import { isKeyName } from '@kms/core'
 import { decryptRoute, encryptRoute, generateDataKeyRoute } from './data-routes.ts'
-import { createKeyRoute, describeKeyByQueryRoute, describeKeyRoute, listKeysRoute } from './key-routes.ts'
+import {
+  addAliasRoute,
+  removeAliasRoute,
+  tagKeyRoute,
+  untagKeyRoute,
+  updateDescriptionRoute,
+} from './keys/key-label-routes.ts'
+import { createKeyRoute, describeKeyByQueryRoute, describeKeyRoute, listKeysRoute } from './keys/key-routes.ts'
+import { disableKeyRoute, enableKeyRoute, rotateKeyRoute, rotationPeriodRoute } from './keys/key-state-routes.ts'
 import {
   clearCacheRoute,
   configRoute,
@@ -65,6 +73,15 @@ export const routes: readonly Route[] = [
   listKeysRoute,
   describeKeyRoute,
   describeKeyByQueryRoute,
+  rotateKeyRoute,
+  rotationPeriodRoute,
+  enableKeyRoute,
+  disableKeyRoute,
+  updateDescriptionRoute,
+  tagKeyRoute,
+  untagKeyRoute,
+  addAliasRoute,
+  removeAliasRoute,
   generateDataKeyRoute,
   encryptRoute,
   decryptRoute,

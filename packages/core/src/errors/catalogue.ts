@@ -180,7 +180,7 @@ export const errorCatalogue = {
     status: 409,
     s3: 'KMS.KMSInvalidStateException',
     s3Status: 400,
-    template: 'Key "{key}" is scheduled for deletion. Cancel the deletion to use it.',
+    template: 'Key "{key}" is scheduled for deletion. Cancel the deletion to use or change it.',
   },
   KeyUnavailable: {
     status: 409,

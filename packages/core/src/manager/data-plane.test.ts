@@ -29,10 +29,10 @@ afterEach(() => harness.close())
 describe('the default key', () => {
   it('stays the one it named when its alias moves later', async () => {
     const manager = await running({ backend_type: 'memory', name: 'a' })
-    const { record } = await manager.keys.create({ description: 'rotation-2024-09', authorize: anyone })
+    const { record } = await manager.keys.create({ description: 'rotation-2024-09', authorize: anyone, caller })
     expect(record.aliases).toEqual(['rotation-2024-09'])
     await manager.reconfigure({ default_key_id: 'rotation-2024-09' }, caller)
-    const { record: second } = await manager.keys.create({ name: 'second', authorize: anyone })
+    const { record: second } = await manager.keys.create({ name: 'second', authorize: anyone, caller })
     const { backend } = driver.opened.at(-1) ?? expect.fail('nothing is open')
     const cleared = await backend.update(record.keyId, { aliases: [] }, (await backend.describe(record.keyId)).etag)
     expect(cleared.aliases).toEqual([])
@@ -122,7 +122,7 @@ describe('wrap and unwrap', () => {
 
   it('ask for permission on the resolved id, before anything is revealed', async () => {
     const manager = await running()
-    await manager.keys.create({ description: 'nickname', authorize: anyone })
+    await manager.keys.create({ description: 'nickname', authorize: anyone, caller })
     const asked: string[] = []
     const deny = (keyId: string) => {
       asked.push(keyId)
@@ -145,7 +145,7 @@ describe('wrap and unwrap', () => {
 
   it('tell a key id from an alias when the spelling does', async () => {
     const manager = await running()
-    await manager.keys.create({ description: 'nickname', authorize: anyone })
+    await manager.keys.create({ description: 'nickname', authorize: anyone, caller })
     for (const key of ['alias/master', 'arn:aws:kms:::alias/master', 'arn:aws:kms:::key/nickname']) {
       await expect(dataKey(manager, key)).rejects.toMatchObject({ code: 'KeyNotFound' })
     }
@@ -155,7 +155,7 @@ describe('wrap and unwrap', () => {
 
   it('check the key a caller expects', async () => {
     const manager = await running()
-    await manager.keys.create({ name: 'second', authorize: anyone })
+    await manager.keys.create({ name: 'second', authorize: anyone, caller })
     const { ciphertext } = await dataKey(manager)
     const input = { ciphertext, context: noContext, authorize: anyone }
     await manager.data.decrypt({ ...input, key: 'arn:aws:kms:::key/master' })

@@ -11,6 +11,7 @@ import {
 } from '../envelope/envelope.ts'
 import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { KeyRecord } from '../keys/key-backend.ts'
+import { requireState } from '../keys/key-states.ts'
 import type { Random } from '../random.ts'
 import type { OpenStore } from '../store/open-store.ts'
 import { type Authorize, resolveKey } from './resolve-key.ts'
@@ -89,7 +90,7 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
     try {
       for (let attempt = 1; ; attempt++) {
         const record = await resolveKey(snapshot, input.key, input.authorize)
-        requireWrappable(record)
+        requireState('wrap', record)
         try {
           return await wrapUnder(active, record, plaintext, context)
         } catch (error) {
@@ -136,7 +137,7 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
               throw kmsError('IncorrectKey', { actual: envelope.keyId, expected: named.keyId })
             }
           }
-          requireUnwrappable(record)
+          requireState('unwrap', record)
           const { keyId, version, algorithm, materialId, wrapped } = envelope
           const unwrap = () =>
             store.call((backend) => backend.unwrap({ keyId, version, algorithm, materialId, wrapped, aad }))
@@ -150,7 +151,7 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
       onSnapshot(source, (snapshot) =>
         snapshot.active.use(async () => {
           const record = await resolveKey(snapshot, key, authorize)
-          requireWrappable(record)
+          requireState('wrap', record)
           return { realm: snapshot.active.realm, keyId: record.keyId, keyVersion: record.currentVersion }
         }),
       ),
@@ -162,7 +163,7 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
       return onSnapshot(source, async (snapshot) => {
         const store = await storeOf(snapshot, envelope)
         return store.use(async () => {
-          requireUnwrappable(await describeExactly(store, keyId, snapshot.config.enable_cache))
+          requireState('unwrap', await describeExactly(store, keyId, snapshot.config.enable_cache))
           return { realm, keyId, keyVersion }
         })
       })
@@ -207,15 +208,4 @@ function headerOf({ backend: { realm, algorithm } }: OpenStore, record: KeyRecor
   const header = encodeEnvelopeHeader({ algorithm, realm, materialId, version, keyId })
   headers.set(record, header)
   return header
-}
-
-function requireWrappable({ keyId: key, state, problem }: KeyRecord): void {
-  if (state === 'Disabled') throw kmsError('KeyDisabled', { key })
-  if (state === 'PendingDeletion') throw kmsError('KeyPendingDeletion', { key })
-  if (state === 'Unavailable') throw kmsError('KeyUnavailable', { key, reason: problem ?? 'its record is unusable' })
-}
-
-/** Disabled keys unwrap: what was encrypted stays readable. */
-function requireUnwrappable(record: KeyRecord): void {
-  if (record.state !== 'Disabled') requireWrappable(record)
 }

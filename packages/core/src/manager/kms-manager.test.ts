@@ -375,7 +375,7 @@ describe('moving to another store', () => {
 
   it('takes what another server destroyed for destroyed, and what it made again for that', async () => {
     const manager = await running()
-    for (const name of ['gone', 'again']) await manager.keys.create({ name, authorize: anyone })
+    for (const name of ['gone', 'again']) await manager.keys.create({ name, authorize: anyone, caller })
     await dataKey(manager, 'gone')
     const other = createMemoryBackend({ store: store('a'), clock })
     for (const name of ['gone', 'again', 'master']) await other.destroy(name, (await other.describe(name)).etag)

@@ -14,7 +14,7 @@ import { createStoredDocument } from '../lifecycle/stored-document.ts'
 import { systemRandom } from '../random.ts'
 import { withDeadline } from '../store/deadline.ts'
 import { createDataPlane } from './data-plane.ts'
-import { createKeyService } from './key-service.ts'
+import { createKeyService } from './keys/key-service.ts'
 import type { Caller, KmsManager, KmsManagerOptions } from './manager-types.ts'
 
 const SYSTEM: Caller = { principal: 'system' }
@@ -61,7 +61,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
 
   return {
     ...calls,
-    keys: createKeyService(source),
+    keys: createKeyService({ source, onEvent, onWritten: () => {} }),
     data: createDataPlane(source, random),
 
     async boot() {

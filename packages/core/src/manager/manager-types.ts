@@ -9,7 +9,7 @@ import type { Random } from '../random.ts'
 import type { ConfigStore } from '../state/state-document.ts'
 import type { CacheStatistics } from '../store/data-key-cache.ts'
 import type { DataPlane } from './data-plane.ts'
-import type { KeyService } from './key-service.ts'
+import type { KeyService } from './keys/key-service.ts'
 
 /** The service's state as it stands on the wire. */
 export type WireStatus = 'NotConfigured' | 'Configured' | 'Running' | { readonly Error: string }
@@ -48,7 +48,7 @@ export interface ManagerStatus {
   readonly lastError: string | undefined
 }
 
-/** A structured event: one per change of the service, and for what an operator should know. No secrets. */
+/** A structured event: one per change of the service or of a key, and for what an operator should know. No secrets. */
 export interface ManagerEvent {
   readonly event:
     | 'kms_configured'
@@ -57,12 +57,24 @@ export interface ManagerEvent {
     | 'kms_stopped'
     | 'kms_change_failed'
     | 'kms_warning'
+    | 'kms_key_created'
+    | 'kms_key_imported'
+    | 'kms_key_rotated'
+    | 'kms_key_enabled'
+    | 'kms_key_disabled'
+    | 'kms_key_updated'
+    | 'kms_key_deletion_scheduled'
+    | 'kms_key_deletion_cancelled'
+    | 'kms_key_destroyed'
   readonly message: string
   /** Of a change that failed: the event it would have been. */
   readonly attempted?: ManagerEvent['event']
   /** Of a change that failed: the code of the error, `InternalError` for one that is not ours. */
   readonly code?: ErrorCode
   readonly caller?: Caller
+  /** Of a key's event. */
+  readonly keyId?: string
+  readonly realm?: Realm
   readonly revisionBefore?: number
   readonly revision?: number
   readonly diff?: readonly ConfigChange[]

@@ -9,11 +9,15 @@ import type { Snapshot } from './snapshot.ts'
  */
 export type Authorize = (keyId: string) => void
 
-/** The record a caller's spelling names in the active store, authorised; absent: the default key's. */
+/**
+ * The record a caller's spelling names in the active store, authorised; absent: the default key's. `cached`: at most 5 s
+ * old, where the configuration wants caches; `now`: as the backend has it.
+ */
 export async function resolveKey(
   snapshot: Snapshot,
   key: string | undefined,
   authorize: Authorize,
+  freshness: 'cached' | 'now' = 'cached',
 ): Promise<KeyRecord> {
   if (key === undefined && snapshot.defaultKeyId === undefined) {
     throw kmsError('InvalidRequest', {
@@ -24,7 +28,7 @@ export async function resolveKey(
     key === undefined ? { name: snapshot.defaultKeyId as string, kind: 'key' as const } : parseKeyReference(key)
   let record: KeyRecord
   try {
-    record = await snapshot.active.describe(reference.name, snapshot.config.enable_cache)
+    record = await snapshot.active.describe(reference.name, freshness === 'cached' && snapshot.config.enable_cache)
   } catch (error) {
     if (isKmsError(error, 'KeyNotFound', 'KeyDestroyed', 'KeyUnavailable')) authorize(reference.name)
     throw error

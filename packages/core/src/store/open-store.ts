@@ -20,8 +20,8 @@ export interface OpenStore {
   describe(name: string, cached: boolean): Promise<KeyRecord>
   /** {@link describe}'s judgement of a record that was read otherwise (a listing, the result of a change). */
   judge(record: KeyRecord): KeyRecord
-  /** Drops cached records: after every change, of one key or of all. */
-  forget(keyId?: string): void
+  /** Drops cached records, after every change: those held under these names and those of keys with these ids; or all. */
+  forget(...names: readonly string[]): void
   /** Remembers a record's current version durably, with a canary, unless it is known; best effort. */
   remember(record: KeyRecord): Promise<void>
   /** Calls the backend within the deadline of one operation. */
@@ -56,7 +56,7 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
   const { backend, canaries, timeoutSeconds, clock, random, onWarning } = options
   const records = new LRUCache<string, { readonly record: KeyRecord; readonly readAt: number }>({ max: MAX_RECORDS })
   const deadline = createDeadline(timeoutSeconds, clock)
-  const reading = new Map<string, Promise<KeyRecord>>()
+  const reading = new Map<string, { readonly record: Promise<KeyRecord>; readonly startedAt: number }>()
   let generation = 0
   let inFlight = 0
   let idle: (() => void) | undefined
@@ -120,23 +120,27 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
       if (!cached) return read(name)
       const held = records.get(name)
       if (held !== undefined && clock.now() - held.readAt < RECORD_TTL_MS) return Promise.resolve(held.record)
-      let record = reading.get(name)
-      if (record === undefined) {
-        record = read(name)
-        reading.set(name, record)
-        const finished = () => {
-          if (reading.get(name) === record) reading.delete(name)
-        }
-        record.then(finished, finished)
+      const underWay = reading.get(name)
+      // What was asked long ago may have been answered long ago, and be older by now than a record may be.
+      if (underWay !== undefined && clock.now() - underWay.startedAt < RECORD_TTL_MS) return underWay.record
+      const record = read(name)
+      const started = { record, startedAt: clock.now() }
+      reading.set(name, started)
+      const finished = () => {
+        if (reading.get(name) === started) reading.delete(name)
       }
+      record.then(finished, finished)
       return record
     },
 
-    forget(keyId) {
+    forget(...names) {
       generation++
       reading.clear()
-      if (keyId === undefined) records.clear()
-      else for (const [name, { record }] of records.entries()) if (record.keyId === keyId) records.delete(name)
+      if (names.length === 0) records.clear()
+      else
+        for (const [name, { record }] of records.entries()) {
+          if (names.includes(name) || names.includes(record.keyId)) records.delete(name)
+        }
     },
 
     call: (work) => deadline.bound(work(backend)),

@@ -15,6 +15,8 @@ export interface MemoryBackendOptions {
   readonly random?: Random
   /** Whether a destroyed id is refused for ever (`KeyIdRetired`), as Vault does; false continues its versions. */
   readonly retiresIds?: boolean
+  /** What it says it cannot do, or can; everything but backups unless given. */
+  readonly capabilities?: Partial<Capabilities>
 }
 
 /**
@@ -132,7 +134,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     },
     realm,
     algorithm: XCHACHA20_POLY1305,
-    capabilities: CAPABILITIES,
+    capabilities: { ...CAPABILITIES, ...options.capabilities },
 
     async create({ keyId, aliases, description, tags, material }) {
       await enter('create')

@@ -3,14 +3,13 @@ import type { BackendDriver, ConfigDocument } from '../config/driver.ts'
 import { Secret } from '../config/secret.ts'
 import { secretField } from '../config/secret-field.ts'
 import { kmsError } from '../errors/kms-error.ts'
-import { createMemoryBackend, type MemoryBackend } from './memory-backend.ts'
+import { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts'
 import { createMemoryStore, type MemoryStores } from './memory-store.ts'
 
-export interface MemoryDriverOptions {
+/** What its backends are made with besides is as in `createMemoryBackend`. */
+export interface MemoryDriverOptions extends Pick<MemoryBackendOptions, 'retiresIds' | 'capabilities'> {
   /** Places that drivers share; new ones unless given. */
   readonly stores?: MemoryStores
-  /** As in `createMemoryBackend`. */
-  readonly retiresIds?: boolean
 }
 
 /** The driver of the in-memory backend, with what a test wants to look at. */
@@ -27,7 +26,7 @@ export interface MemoryDriver extends BackendDriver {
  * - `token`: a secret, exclusive with `token_file`, which needs an `endpoint`;
  * - `auth`: `{"password":{"user","secret"}}` or `{"certificate":{"subject"}}` (`Password`, `Certificate` accepted).
  */
-export function memoryDriver({ stores = new Map(), retiresIds = false }: MemoryDriverOptions = {}): MemoryDriver {
+export function memoryDriver({ stores = new Map(), ...behaviour }: MemoryDriverOptions = {}): MemoryDriver {
   const opened: { config: ConfigDocument; backend: MemoryBackend }[] = []
   return {
     stores,
@@ -93,7 +92,7 @@ export function memoryDriver({ stores = new Map(), retiresIds = false }: MemoryD
       if (initialised && !options.mayInitialise) {
         throw kmsError('StoreUnwritable', { path: place, reason: 'it is empty, and this call makes no key stores' })
       }
-      const backend = createMemoryBackend({ store, clock: options.clock, random: options.random, retiresIds })
+      const backend = createMemoryBackend({ store, clock: options.clock, random: options.random, ...behaviour })
       stores.set(place, store)
       opened.push({ config, backend })
       return { backend, initialised, notes: [] }

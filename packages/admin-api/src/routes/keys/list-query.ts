@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { type KeyState, kmsError } from '@kms/core'
-import type { Query } from '../request/read-query.ts'
-import { fold } from './fold.ts'
-import type { QueryShape } from './route.ts'
+import type { Query } from '../../request/read-query.ts'
+import { fold } from '../fold.ts'
+import type { QueryShape } from '../route.ts'
 
 /** What a listing was asked for. */
 export interface ListQuery {

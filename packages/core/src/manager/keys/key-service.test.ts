@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { anyone, createHarness, dataKey, type Harness } from '../../test/manager-harness.ts'
+import { anyone, caller, createHarness, dataKey, type Harness } from '../../../test/manager-harness.ts'
 
 let harness: Harness
 let driver: Harness['driver']
@@ -17,7 +17,7 @@ afterEach(() => harness.close())
 describe('keys', () => {
   it('are listed page by page, in order, with markers that survive', async () => {
     const manager = await running()
-    for (const name of ['k3', 'k1', 'k2', 'B', 'a']) await manager.keys.create({ name, authorize: anyone })
+    for (const name of ['k3', 'k1', 'k2', 'B', 'a']) await manager.keys.create({ name, authorize: anyone, caller })
     const seen: string[] = []
     let marker: string | undefined
     do {
@@ -34,7 +34,7 @@ describe('keys', () => {
 
   it('that cannot be read are named and hide no other', async () => {
     const manager = await running()
-    for (const name of ['k1', 'k2']) await manager.keys.create({ name, authorize: anyone })
+    for (const name of ['k1', 'k2']) await manager.keys.create({ name, authorize: anyone, caller })
     store('a').unreadable.add('k1')
     const page = await manager.keys.list({ limit: 10 })
     expect(page.keys.map(({ keyId }) => keyId)).toEqual(['k2', 'master'])
@@ -51,7 +51,7 @@ describe('keys', () => {
 
   it('filter by state across pages', async () => {
     const manager = await running()
-    for (let i = 0; i < 9; i++) await manager.keys.create({ name: `k${i}`, authorize: anyone })
+    for (let i = 0; i < 9; i++) await manager.keys.create({ name: `k${i}`, authorize: anyone, caller })
     const { backend } = driver.opened.at(-1) ?? expect.fail('nothing is open')
     await backend.update('k7', { state: 'Disabled' }, (await backend.describe('k7')).etag)
     const page = await manager.keys.list({ limit: 1, state: 'Disabled' })
@@ -60,13 +60,16 @@ describe('keys', () => {
 
   it('take a description that is a free name as an alias, and say when it is taken', async () => {
     const manager = await running()
-    const first = await manager.keys.create({ description: 'rotation-2024-09', authorize: anyone })
+    const first = await manager.keys.create({ description: 'rotation-2024-09', authorize: anyone, caller })
     expect(first).toMatchObject({ record: { aliases: ['rotation-2024-09'] } })
-    const second = await manager.keys.create({ description: 'rotation-2024-09', authorize: anyone })
+    const second = await manager.keys.create({ description: 'rotation-2024-09', authorize: anyone, caller })
     expect(second).toMatchObject({ record: { aliases: [] }, takenAlias: 'rotation-2024-09' })
-    expect((await manager.keys.create({ description: 'not a name', authorize: anyone })).record.aliases).toEqual([])
     expect(
-      (await manager.keys.create({ name: 'named', description: 'free-name', authorize: anyone })).record.aliases,
+      (await manager.keys.create({ description: 'not a name', authorize: anyone, caller })).record.aliases,
+    ).toEqual([])
+    expect(
+      (await manager.keys.create({ name: 'named', description: 'free-name', authorize: anyone, caller })).record
+        .aliases,
     ).toEqual([])
   })
 
@@ -80,7 +83,7 @@ describe('keys', () => {
     ['a long tag value', { tags: new Map([['t', 'x'.repeat(257)]]) }],
   ])('refuse %s', async (_, input) => {
     const manager = await running()
-    await expect(manager.keys.create({ ...input, authorize: anyone })).rejects.toMatchObject({
+    await expect(manager.keys.create({ ...input, authorize: anyone, caller })).rejects.toMatchObject({
       code: 'ValidationError',
     })
     expect((await manager.keys.list({ limit: 10 })).keys).toHaveLength(1)

@@ -1,8 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import type { KeyRecord } from '@kms/core'
-import { time } from './reply-schemas.ts'
-
-const DAY_MS = 86_400_000
+import { type KeyRecord, nextRotationAt } from '@kms/core'
+import { time } from '../reply-schemas.ts'
 
 export const keyMetadataSchema: z.ZodType = z
   .strictObject({
@@ -17,7 +15,7 @@ export const keyMetadataSchema: z.ZodType = z
     deletion_date: time.nullable(),
     rotation_enabled: z.boolean(),
     rotation_period_days: z.int().nullable(),
-    next_rotation_date: time.nullable(),
+    next_rotation_date: time.nullable().openapi({ description: 'null while the key is not enabled.' }),
     current_version: z.int().openapi({ description: 'The version that wraps.' }),
     versions: z.int().openapi({ description: 'How many versions unwrap.' }),
     rotated_at: time.nullable(),
@@ -42,8 +40,7 @@ export function keyMetadata(record: KeyRecord): object {
     deletion_date: rfc3339(deletionAt),
     rotation_enabled: rotationPeriodDays !== undefined,
     rotation_period_days: rotationPeriodDays ?? null,
-    next_rotation_date:
-      rotationPeriodDays === undefined ? null : rfc3339((rotatedAt ?? createdAt) + rotationPeriodDays * DAY_MS),
+    next_rotation_date: rfc3339(nextRotationAt(record)),
     current_version: currentVersion,
     versions: currentVersion - oldestVersion + 1,
     rotated_at: rfc3339(rotatedAt),

@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import { isKeyName, kmsError } from '@kms/core'
-import { type BodyShape, isJsonObject, objectBody } from '../request/read-json.ts'
-import { fold } from './fold.ts'
-import type { Call, KeyClaim, QueryShape, RouteInput } from './route.ts'
+import { type BodyShape, isJsonObject, objectBody } from '../../request/read-json.ts'
+import { fold } from '../fold.ts'
+import type { Call, KeyClaim, QueryShape, RouteInput } from '../route.ts'
+import { readTags, tagsField } from './key-tags.ts'
 
 const text = z.string('must be a string')
 
@@ -25,11 +26,7 @@ const schema = z.strictObject({
   key_name: text.nullish().openapi({ description: 'The id. Absent: tags.name, else a UUID.' }),
   key_usage: text.nullish().openapi({ description: 'ENCRYPT_DECRYPT', example: 'ENCRYPT_DECRYPT' }),
   description: text.nullish(),
-  // As it came: zod's records drop a tag called __proto__.
-  tags: z
-    .unknown()
-    .optional()
-    .openapi({ type: 'object', additionalProperties: { type: 'string' } }),
+  tags: tagsField.optional(),
 })
 
 export const createKeyBody: BodyShape<CreateKeyFields> = objectBody(schema, ALIASES)
@@ -55,7 +52,7 @@ export function readCreateKey({ body, query }: Call<CreateKeyFields, string | un
       reason: 'must be ENCRYPT_DECRYPT, the only usage supported',
     })
   }
-  const tags = readTags(body.tags)
+  const tags = readTags(body.tags ?? {})
   const inBody = body.key_name ?? tags.get('name')
   if (query !== undefined && inBody !== undefined && query !== inBody) {
     throw kmsError('ValidationError', { path: 'key-id', reason: 'differs from the name in the body; give one of them' })
@@ -76,19 +73,4 @@ export function claimedName({ json, query }: RouteInput): KeyClaim | undefined {
   const names = [query.get('key-id'), body['key_name'], body['KeyName'], body['name'], tags?.['name']]
   const id = names.find((name) => typeof name === 'string')
   return id !== undefined && isKeyName(id) ? { id } : undefined
-}
-
-function readTags(value: unknown): ReadonlyMap<string, string> {
-  if (value === undefined || value === null) return new Map()
-  if (!isJsonObject(value)) throw badTags()
-  const tags = new Map<string, string>()
-  for (const [name, tag] of Object.entries(value)) {
-    if (typeof tag !== 'string') throw badTags()
-    tags.set(name, tag)
-  }
-  return tags
-}
-
-function badTags(): Error {
-  return kmsError('ValidationError', { path: 'tags', reason: 'must be an object of strings' })
 }

@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi'
 import { kmsError } from '@kms/core'
-import type { Query } from '../request/read-query.ts'
+import { successReply } from '../reply-schemas.ts'
+import { defineRoute, type Route } from '../route.ts'
 import { claimedName, createKeyBody, createKeyQuery, readCreateKey } from './create-key-request.ts'
 import { keyMetadata, keyMetadataSchema } from './key-metadata.ts'
+import { keyInQuery, keyQuery } from './key-reference.ts'
 import { listQuery } from './list-query.ts'
-import { successReply } from './reply-schemas.ts'
-import { defineRoute, type QueryShape, type Route } from './route.ts'
 
 const names = z.array(z.string())
 
@@ -24,8 +24,8 @@ export const createKeyRoute: Route = defineRoute({
   indented: true,
   lifecycle: false,
   async handle(call) {
-    const request = readCreateKey(call)
-    const { record, takenAlias } = await call.manager.keys.create({ ...request, authorize: call.authorize })
+    const { authorize, caller } = call
+    const { record, takenAlias } = await call.manager.keys.create({ ...readCreateKey(call), authorize, caller })
     const message =
       takenAlias === undefined
         ? 'Key created.'
@@ -93,20 +93,6 @@ export const describeKeyRoute: Route = defineRoute({
   },
 })
 
-const KEY_PARAMETERS = ['keyId', 'key-id', 'key'] as const
-
-/** The first of the parameters that says something. */
-const keyQuery: QueryShape<string> = {
-  schema: z.strictObject(Object.fromEntries(KEY_PARAMETERS.map((name) => [name, z.string().optional()]))),
-  read(query) {
-    const key = namedKey(query)
-    if (key === undefined) {
-      throw kmsError('ValidationError', { path: 'keyId', reason: 'is required: a key id, an alias or an ARN' })
-    }
-    return key
-  },
-}
-
 export const describeKeyByQueryRoute: Route = defineRoute({
   operation: 'describeKeyByQuery',
   summary: 'Describe a key, named in the query',
@@ -115,24 +101,19 @@ export const describeKeyByQueryRoute: Route = defineRoute({
   minioPaths: ['/kms/key/status'],
   scope: 'key',
   permission: ['kms:DescribeKey'],
-  key: ({ query }) => claim(namedKey(query)),
+  key: ({ query }) => claim(keyInQuery(query)),
   query: keyQuery,
   reply: describeReply,
   indented: true,
   lifecycle: false,
   async handle({ manager, query, authorize }) {
+    if (query === undefined) {
+      throw kmsError('ValidationError', { path: 'keyId', reason: 'is required: a key id, an alias or an ARN' })
+    }
     const record = await manager.keys.describe({ key: query, authorize })
     return { body: { success: true, message: 'Key found.', key_metadata: keyMetadata(record) } }
   },
 })
-
-function namedKey(query: Query): string | undefined {
-  for (const name of KEY_PARAMETERS) {
-    const key = query.get(name)
-    if (key !== undefined && key !== '') return key
-  }
-  return undefined
-}
 
 function claim(reference: string | undefined): { readonly reference: string } | undefined {
   return reference === undefined ? undefined : { reference }

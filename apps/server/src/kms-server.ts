@@ -68,7 +68,7 @@ export async function startKmsServer({ given, environment, logFor }: KmsServerOp
   try {
     const keys = await prepareServerKeys(settings, data, log.info)
     identities = await openIdentities({ settings, keys, stateDirectory: data.state, log: logFor('iam') })
-    manager = await bootManager({ keys, data, drivers: drivers(data), bootstrap, logFor })
+    manager = await bootManager({ settings, keys, data, drivers: drivers(data), bootstrap, logFor })
     return await listen({ settings, manager, identities, lock, tls, defaultCredentials, logFor })
   } catch (error) {
     identities?.close()
@@ -140,6 +140,7 @@ async function prepareServerKeys(
 }
 
 interface BootOptions {
+  readonly settings: Settings
   readonly keys: ServerKeys
   readonly data: DataDirectory
   readonly drivers: readonly BackendDriver[]
@@ -147,7 +148,8 @@ interface BootOptions {
   readonly logFor: LogFor
 }
 
-async function bootManager({ keys, data, drivers, bootstrap, logFor }: BootOptions): Promise<KmsManager> {
+async function bootManager(options: BootOptions): Promise<KmsManager> {
+  const { settings, keys, data, drivers, bootstrap, logFor } = options
   const log = logFor('server')
   const state = logFor('state')
   const events = logFor('manager')
@@ -166,6 +168,7 @@ async function bootManager({ keys, data, drivers, bootstrap, logFor }: BootOptio
       onDamaged: (message) => state.warn(message),
     }),
     onEvent: (event) => logManagerEvent(events, event),
+    allowImmediateDeletion: settings.KMS_ALLOW_IMMEDIATE_DELETION ?? false,
   })
   try {
     await manager.boot()

@@ -226,8 +226,7 @@ export const settingTable: SettingTable = {
   KMS_ALLOW_IMMEDIATE_DELETION: {
     schema: onOff,
     value: 'on|off',
-    summary: 'Whether keys may be deleted without a waiting period.',
-    withoutEffect: true,
+    summary: 'Whether keys may be deleted without a waiting period. Unset: off.',
   },
   KMS_ALLOW_INSECURE_SSE_C: {
     schema: onOff,

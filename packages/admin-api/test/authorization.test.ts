@@ -30,7 +30,7 @@ const listers = ['KMSKeyAdministrator', 'KMSAuditor', 'session of root for KMSAu
 const keepers = ['KMSKeyAdministrator', 'own key']
 const nobody: readonly string[] = []
 
-/** By operation, on `main-key` but for `disableKey`, which is about `other`: who may, besides root, consoleAdmin and a user allowed `kms:*` without Decrypt (last column). */
+/** By operation, on `main-key` but for `disableKey` and `deleteKey`, which are about `other`: who may, besides root, consoleAdmin and a user allowed `kms:*` without Decrypt (last column). */
 const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allButDecrypt: boolean]>> = {
   getStatus: [describers, true],
   configure: [nobody, true],
@@ -47,6 +47,8 @@ const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allBut
   setRotationPeriod: [keepers, true],
   enableKey: [keepers, true],
   disableKey: [['KMSKeyAdministrator', 'other key'], true],
+  deleteKey: [['KMSKeyAdministrator', 'other key'], true],
+  cancelKeyDeletion: [keepers, true],
   updateKeyDescription: [keepers, true],
   tagKey: [keepers, true],
   untagKey: [keepers, true],

@@ -22,6 +22,7 @@ beforeAll(async () => {
   harness = await createHarness()
   await harness.run()
   samples = await samplesFor(harness)
+  await harness.manager.keys.create({ name: 'spare', authorize: () => {}, caller: { principal: 'test' } })
   nobody = harness.user('nobody')
 })
 afterAll(() => harness.close())
@@ -218,6 +219,8 @@ describe.each(bodyEndpoints.map((e) => [`${e.method} ${e.path}`, e] as const))(
 describe('values', () => {
   const b64 = 'c2VjcmV0'
   const long = 'x'.repeat(8193)
+  const forced = { key_id: 'spare', force_immediate: true, confirm_key_id: 'spare' }
+  const seven = { key_id: 'spare', pending_window_in_days: 7 }
   it.each<[string, string, unknown, string]>([
     ['POST', '/kms/configure', { backend_type: 'floppy' }, 'backend_type'],
     ['POST', '/kms/configure', { backend_type: 'memory' }, 'name'],
@@ -277,6 +280,28 @@ describe('values', () => {
     ['DELETE', '/kms/keys/alias', {}, 'alias'],
     ['DELETE', '/kms/keys/alias?alias=a', { alias: 'b' }, 'alias'],
     ['DELETE', '/kms/keys/alias?keyId=other', { alias: 'b', key_id: 'main-key' }, 'key_id'],
+    ['DELETE', '/kms/keys/delete', {}, 'key_id'],
+    ['DELETE', '/kms/keys/delete', { key_id: '..' }, 'key_id'],
+    ['DELETE', '/kms/keys/delete', { key_id: 'spare', pending_window_in_days: 6 }, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete', { key_id: 'spare', pending_window_in_days: 31 }, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete', { key_id: 'spare', pending_window_in_days: 7.5 }, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete', { key_id: 'spare', pending_window_in_days: '7' }, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete', { key_id: 'spare', force_immediate: 'true' }, 'force_immediate'],
+    ['DELETE', '/kms/keys/delete', { key_id: 'spare', force_immediate: 1 }, 'force_immediate'],
+    ['DELETE', '/kms/keys/delete', { key_id: 'spare', confirm_key_id: 'spare' }, 'confirm_key_id'],
+    ['DELETE', '/kms/keys/delete', { key_id: 'spare', forceImmediate: true }, 'forceImmediate'],
+    ['DELETE', '/kms/keys/delete', { ...forced, pending_window_in_days: 7 }, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete?pending_window_in_days=8', { ...seven }, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete?keyId=spare&pending_window_in_days=', undefined, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete?keyId=spare&pending_window_in_days=-7', undefined, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete?keyId=spare&pending_window_in_days=6', undefined, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete?keyId=spare&pending_window_in_days=1e1', undefined, 'pending_window_in_days'],
+    ['DELETE', '/kms/keys/delete?keyId=spare&force_immediate=true', undefined, 'force_immediate'],
+    ['DELETE', '/kms/keys/delete?keyId=spare&force_immediate', undefined, 'force_immediate'],
+    ['DELETE', '/kms/keys/delete?keyId=spare&force_immediate=TRUE', undefined, 'force_immediate'],
+    ['DELETE', '/kms/keys/delete?keyId=spare&confirm_key_id=spare', undefined, 'confirm_key_id'],
+    ['DELETE', '/kms/keys/delete?force_immediate=true', forced, 'force_immediate'],
+    ['DELETE', '/kms/keys/delete?keyId=other', { key_id: 'spare' }, 'key_id'],
     ['POST', '/kms/generate-data-key', { key_spec: 'AES_512' }, 'key_spec'],
     ['POST', '/kms/generate-data-key', { key_spec: 256 }, 'key_spec'],
     ['POST', '/kms/generate-data-key', { key_id: 5 }, 'key_id'],

@@ -8,6 +8,7 @@ import {
   createKmsManager,
   createServerKey,
   type KmsManager,
+  type KmsManagerOptions,
   systemRandom,
 } from '@kms/core'
 import { createManualClock, type ManualClock, type MemoryDriver, memoryDriver } from '@kms/core/testing'
@@ -87,6 +88,7 @@ export type HarnessOptions = Partial<Omit<AdminApiOptions, 'credentials' | 'cloc
 export async function createHarness(
   options: HarnessOptions = {},
   capabilities: Partial<Capabilities> = {},
+  more: Pick<KmsManagerOptions, 'keyUse' | 'allowImmediateDeletion'> = {},
 ): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'kms-admin-api-'))
   const clock = createManualClock(NOW)
@@ -110,6 +112,7 @@ export async function createHarness(
       onDamaged: unexpected,
     }),
     clock,
+    ...more,
   })
   await manager.boot()
 

@@ -14,8 +14,7 @@ const send = (method: string, target: string, body?: unknown, as: User = root): 
   harness.send(method, target, { as, body })
 const post = (target: string, body?: unknown, as: User = root): Promise<Answer> => send('POST', target, body, as)
 const code = ({ status, json }: Answer): readonly unknown[] => [status, json['code']]
-const metadata = async (key = 'k'): Promise<unknown> =>
-  (await send('GET', `/kms/keys/${key}`)).json['key_metadata'] as object
+const metadata = async (key = 'k'): Promise<unknown> => (await send('GET', `/kms/keys/${key}`)).json['key_metadata']
 
 /** Every change: path, what it takes beside the key, and what it shows for it. */
 const CHANGES: readonly (readonly [string, object, object])[] = [

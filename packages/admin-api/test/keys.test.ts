@@ -204,13 +204,17 @@ describe('describing', () => {
       origin: 'EXTERNAL',
     })
     store.keys.set('main-key', { ...key, record: { ...record, rotatedAt: undefined } })
-    const unrotated = await get('/kms/keys?status=Enabled')
-    expect(unrotated.json['keys']).toMatchObject([{ rotated_at: null, next_rotation_date: '2027-02-21T12:00:00.000Z' }])
+    harness.clock.advance(10_000)
+    const unrotated = await get('/kms/keys/main-key')
+    expect(unrotated.json['key_metadata']).toMatchObject({
+      rotated_at: null,
+      next_rotation_date: '2027-02-21T12:00:00.000Z',
+    })
     const deletion = { state: 'PendingDeletion' as const, deletionAt: harness.clock.now() + 7 * day }
     store.keys.set('main-key', { ...key, record: { ...record, ...deletion } })
     const pending = await get('/kms/keys?status=PendingDeletion')
     expect(pending.json['keys']).toMatchObject([
-      { enabled: false, deletion_date: '2026-11-30T12:00:10.000Z', rotation_enabled: true, next_rotation_date: null },
+      { enabled: false, deletion_date: '2026-11-30T12:00:20.000Z', rotation_enabled: true, next_rotation_date: null },
     ])
   })
 })

@@ -124,9 +124,6 @@ it('answers HEAD as GET, without a body', async () => {
 
 describe('a path that is not there', () => {
   it.each([
-    'DELETE /kms/keys/delete',
-    'GET /kms/keys/delete',
-    'POST /kms/keys/cancel-deletion',
     'GET /kms/keys/import-parameters',
     'GET /kms/config/history',
     'POST /kms/rollback',
@@ -161,6 +158,9 @@ describe('a method that is not there', () => {
     ['PATCH', '/kms/status', 'GET, HEAD, POST'],
     ['OPTIONS', '/kms/config', 'GET, HEAD'],
     ['GET', '/kms/decrypt', 'POST'],
+    ['GET', '/kms/keys/delete', 'DELETE'],
+    ['POST', '/kms/keys/delete', 'DELETE'],
+    ['GET', '/kms/keys/alias', 'DELETE, POST'],
     ['POST', '/openapi.json', 'GET, HEAD'],
     ['GET', '/minio/admin/v3/kms/key/create', 'POST'],
   ])('%s %s is 405 with Allow: %s', async (method, target, allow) => {

@@ -29,7 +29,10 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
   const addPolicy = () => directory.addPolicy('sample-policy', policy)
   const { keys } = harness.manager
   const insider = { authorize: () => {}, caller: { principal: 'test' } }
-  const otherKey = () => keys.create({ name: 'other', ...insider }).catch(() => {})
+  const otherKey = async () => {
+    await keys.create({ name: 'other', ...insider }).catch(() => {})
+    await keys.cancelDeletion({ key: 'other', ...insider })
+  }
   const alias = () => keys.addAlias({ key: 'main-key', alias: 'sample-alias', ...insider })
   const user = '?accessKey=sample-user'
   const named = '?name=sample-policy'
@@ -50,6 +53,8 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
     ['enableKey', { body: { key_id: 'main-key' } }],
     // The other samples wrap with main-key.
     ['disableKey', { body: { key_id: 'other' }, prepare: otherKey }],
+    ['deleteKey', { body: { key_id: 'other' }, prepare: otherKey }],
+    ['cancelKeyDeletion', { body: { key_id: 'main-key' } }],
     ['updateKeyDescription', { body: { key_id: 'main-key', description: 'new words' } }],
     ['tagKey', { body: { key_id: 'main-key', tags: { team: 'shop' } } }],
     ['untagKey', { body: { key_id: 'main-key', tag_keys: ['team'] } }],

@@ -16,8 +16,13 @@ export { type CatalogueEntry, type ErrorCode, errorCatalogue } from './errors/ca
 export { type ErrorParams, isKmsError, KmsError, type KmsErrorOptions, kmsError } from './errors/kms-error.ts';
 export type { Capabilities, KeyBackend, KeyPage, KeyPatch, KeyRecord, KeyState, NewKey, UnwrapRequest, WrapRequest, } from './keys/key-backend.ts';
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts';
+export type { KeyUse } from './keys/key-use.ts';
+export { nextRotationAt } from './keys/rotation-schedule.ts';
 export type { AdmittedKey, DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts';
-export type { CreatedKey, CreateKeyInput, KeyListing, KeyService, ListKeysInput } from './manager/key-service.ts';
+export type { ChangedKey, KeyRequest } from './manager/keys/change-key.ts';
+export type { CreatedKey, CreateKeyInput } from './manager/keys/create-key.ts';
+export type { DestroyedKey, KeyService } from './manager/keys/key-service.ts';
+export type { KeyListing, ListKeysInput } from './manager/keys/list-keys.ts';
 export { createKmsManager } from './manager/kms-manager.ts';
 export type { Caller, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, ReconfigureOptions, WireStatus, } from './manager/manager-types.ts';
 export type { Authorize } from './manager/resolve-key.ts';
@@ -376,13 +381,25 @@ export declare const errorCatalogue: {
         readonly status: 409;
         readonly s3: 'KMS.KMSInvalidStateException';
         readonly s3Status: 400;
-        readonly template: 'Key "{key}" is scheduled for deletion. Cancel the deletion to use it.';
+        readonly template: 'Key "{key}" is scheduled for deletion. Cancel the deletion to use or change it.';
     };
     readonly KeyUnavailable: {
         readonly status: 409;
         readonly s3: 'KMS.KMSInvalidStateException';
         readonly s3Status: 400;
         readonly template: 'Key "{key}" cannot be used: {reason}.';
+    };
+    readonly KeyIsDefault: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" is the default key. Make another key the default first: POST /rustfs/admin/v3/kms/reconfigure with default_key_id.';
+    };
+    readonly KeyInUse: {
+        readonly status: 409;
+        readonly s3: 'KMS.KMSInvalidStateException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" is needed to read {count} objects stored here. Delete them or move them to another key first.';
     };
     readonly DefaultKeyMissing: {
         readonly status: 409;
@@ -500,6 +517,11 @@ export declare const errorCatalogue: {
         readonly status: 503;
         readonly s3: 'ServiceUnavailable';
         readonly template: 'Writing {what} failed: {reason}. Nothing was changed; mend the storage and retry.';
+    };
+    readonly KeyUseUnknown: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'Whether anything needs key "{key}" could not be found out: {reason}. Nothing was changed; retry later.';
     };
     readonly KeyVersionNotCurrent: {
         readonly status: 503;
@@ -645,6 +667,7 @@ export interface KeyBackend {
     unwrap(request: UnwrapRequest): Promise<Buffer>;
     wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
+    finishLeftovers?(): Promise<void>;
     health(): Promise<void>;
     close(): Promise<void>;
 }
@@ -656,6 +679,28 @@ export interface KeyReference {
     readonly kind?: 'key' | 'alias';
 }
 export declare function parseKeyReference(text: string, path?: string): KeyReference;
+
+// keys/key-states.d.ts
+import type { KeyRecord } from './key-backend.ts';
+export type KeyAction = 'wrap' | 'unwrap' | 'rotate' | 'enable' | 'disable'
+ | 'change' | 'remove-alias' | 'schedule-deletion' | 'cancel-deletion' | 'destroy';
+export declare function requireState(action: KeyAction, { keyId: key, state, problem }: KeyRecord): void;
+
+// keys/key-use.d.ts
+import type { Realm } from '../envelope/envelope.ts';
+export interface KeyUse {
+    count(realm: Realm, keyId: string): Promise<number>;
+    beforeDestroy(realm: Realm, keyId: string): Promise<void>;
+}
+
+// keys/rotation-schedule.d.ts
+import type { KeyRecord } from './key-backend.ts';
+export declare const ROTATION_PERIOD_DAYS: {
+    readonly min: 1;
+    readonly max: 3650;
+};
+export declare const DAY_MS = 86400000;
+export declare function nextRotationAt(record: KeyRecord): number | undefined;
 
 // lifecycle/retired-store.d.ts
 import type { Clock } from '../clock.ts';
@@ -719,20 +764,129 @@ export interface DataPlane {
 }
 export declare function createDataPlane(source: SnapshotSource, random: Random): DataPlane;
 
-// manager/key-service.d.ts
-import type { KeyRecord, KeyState } from '../keys/key-backend.ts';
-import { type Authorize } from './resolve-key.ts';
-import { type SnapshotSource } from './snapshot.ts';
+// manager/keys/change-key.d.ts
+import type { Realm } from '../../envelope/envelope.ts';
+import type { Capabilities, KeyBackend, KeyRecord } from '../../keys/key-backend.ts';
+import { type KeyAction } from '../../keys/key-states.ts';
+import type { Caller, ManagerEvent } from '../manager-types.ts';
+import { type Authorize } from '../resolve-key.ts';
+import type { Snapshot, SnapshotSource } from '../snapshot.ts';
+export interface KeyRequest {
+    readonly key: string;
+    readonly authorize: Authorize;
+    readonly caller: Caller;
+}
+export interface ChangedKey {
+    readonly record: KeyRecord;
+    readonly changed: boolean;
+}
+export interface KeyChangeContext {
+    readonly source: SnapshotSource;
+    readonly onEvent: (event: ManagerEvent) => void;
+    readonly onWritten: (record: KeyRecord, realm: Realm) => void;
+    readonly onGone: (keyId: string, realm: Realm) => void;
+}
+export type KeyWrite = (backend: KeyBackend) => Promise<KeyRecord>;
+export interface ChangeRule {
+    readonly capability: keyof Capabilities;
+    readonly action: KeyAction;
+    edit(record: KeyRecord, snapshot: Snapshot): KeyWrite | undefined | Promise<KeyWrite | undefined>;
+    event(record: KeyRecord): Pick<ManagerEvent, 'event' | 'message'>;
+}
+export declare const MAX_ATTEMPTS = 100;
+export declare function changeKey(context: KeyChangeContext, { key, authorize, caller }: KeyRequest, rule: ChangeRule): Promise<ChangedKey>;
+export declare function resolveAble(snapshot: Snapshot, key: string, authorize: Authorize, capability: keyof Capabilities): Promise<KeyRecord>;
+
+// manager/keys/create-key.d.ts
+import type { KeyRecord, NewKey } from '../../keys/key-backend.ts';
+import type { Caller } from '../manager-types.ts';
+import type { Authorize } from '../resolve-key.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { KeyChangeContext } from './change-key.ts';
 export interface CreateKeyInput {
     readonly name?: string;
     readonly description?: string;
     readonly tags?: ReadonlyMap<string, string>;
     readonly authorize: Authorize;
+    readonly caller: Caller;
 }
 export interface CreatedKey {
     readonly record: KeyRecord;
     readonly takenAlias?: string;
 }
+export declare function planKey({ name, description, tags, authorize }: CreateKeyInput): NewKey;
+export declare function createKey({ source, onEvent, onWritten }: KeyChangeContext, snapshot: Snapshot, key: NewKey, caller: Caller): Promise<CreatedKey>;
+
+// manager/keys/destroy-key.d.ts
+import type { KeyRecord } from '../../keys/key-backend.ts';
+import type { KeyUse } from '../../keys/key-use.ts';
+import { type KeyChangeContext, type KeyRequest } from './change-key.ts';
+export interface KeyDestructionContext extends KeyChangeContext {
+    readonly keyUse: KeyUse | undefined;
+}
+export interface KeyDestruction {
+    readonly record: KeyRecord;
+    readonly destroyed: boolean;
+}
+export declare function destroyKey(context: KeyDestructionContext, { key, authorize, caller }: KeyRequest, isDue: (record: KeyRecord) => boolean): Promise<KeyDestruction>;
+
+// manager/keys/key-service.d.ts
+import type { Clock } from '../../clock.ts';
+import type { KeyRecord } from '../../keys/key-backend.ts';
+import { type Authorize } from '../resolve-key.ts';
+import { type ChangedKey, type KeyRequest } from './change-key.ts';
+import { type CreatedKey, type CreateKeyInput } from './create-key.ts';
+import { type KeyDestructionContext } from './destroy-key.ts';
+import { type KeyListing, type ListKeysInput } from './list-keys.ts';
+export interface KeyService {
+    create(input: CreateKeyInput): Promise<CreatedKey>;
+    describe(input: {
+        readonly key: string;
+        readonly authorize: Authorize;
+    }): Promise<KeyRecord>;
+    list(input: ListKeysInput): Promise<KeyListing>;
+    rotate(input: KeyRequest): Promise<ChangedKey>;
+    enable(input: KeyRequest): Promise<ChangedKey>;
+    disable(input: KeyRequest): Promise<ChangedKey>;
+    updateDescription(input: KeyRequest & {
+        readonly description: string;
+    }): Promise<ChangedKey>;
+    tag(input: KeyRequest & {
+        readonly tags: ReadonlyMap<string, string>;
+    }): Promise<ChangedKey>;
+    untag(input: KeyRequest & {
+        readonly tagKeys: readonly string[];
+    }): Promise<ChangedKey>;
+    addAlias(input: KeyRequest & {
+        readonly alias: string;
+    }): Promise<ChangedKey>;
+    removeAlias(input: KeyRequest & {
+        readonly alias: string;
+    }): Promise<ChangedKey>;
+    setRotationPeriod(input: KeyRequest & {
+        readonly days: number | null;
+    }): Promise<ChangedKey>;
+    scheduleDeletion(input: KeyRequest & {
+        readonly windowDays?: number;
+    }): Promise<ChangedKey>;
+    cancelDeletion(input: KeyRequest): Promise<ChangedKey>;
+    destroy(input: KeyRequest & {
+        readonly confirmKeyId: string | undefined;
+    }): Promise<DestroyedKey>;
+}
+export interface DestroyedKey {
+    readonly keyId: string;
+    readonly destroyedAt: number;
+}
+export interface KeyServiceOptions extends KeyDestructionContext {
+    readonly clock: Clock;
+    readonly allowImmediateDeletion: boolean;
+}
+export declare function createKeyService(context: KeyServiceOptions): KeyService;
+
+// manager/keys/list-keys.d.ts
+import type { KeyRecord, KeyState } from '../../keys/key-backend.ts';
+import type { OpenStore } from '../../store/open-store.ts';
 export interface ListKeysInput {
     readonly limit: number;
     readonly marker?: string;
@@ -743,15 +897,7 @@ export interface KeyListing {
     readonly unreadable: readonly string[];
     readonly next?: string;
 }
-export interface KeyService {
-    create(input: CreateKeyInput): Promise<CreatedKey>;
-    describe(input: {
-        readonly key: string;
-        readonly authorize: Authorize;
-    }): Promise<KeyRecord>;
-    list(input: ListKeysInput): Promise<KeyListing>;
-}
-export declare function createKeyService(source: SnapshotSource): KeyService;
+export declare function listKeys(store: OpenStore, { limit, marker, state }: ListKeysInput): Promise<KeyListing>;
 
 // manager/kms-manager.d.ts
 import type { KmsManager, KmsManagerOptions } from './manager-types.ts';
@@ -765,11 +911,12 @@ import type { BackendDriver, ConfigDocument } from '../config/driver.ts';
 import type { Realm } from '../envelope/envelope.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import type { Capabilities } from '../keys/key-backend.ts';
+import type { KeyUse } from '../keys/key-use.ts';
 import type { Random } from '../random.ts';
 import type { ConfigStore } from '../state/state-document.ts';
 import type { CacheStatistics } from '../store/data-key-cache.ts';
 import type { DataPlane } from './data-plane.ts';
-import type { KeyService } from './key-service.ts';
+import type { KeyService } from './keys/key-service.ts';
 export type WireStatus = 'NotConfigured' | 'Configured' | 'Running' | {
     readonly Error: string;
 };
@@ -797,11 +944,13 @@ export interface ManagerStatus {
     readonly lastError: string | undefined;
 }
 export interface ManagerEvent {
-    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_change_failed' | 'kms_warning';
+    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_change_failed' | 'kms_warning' | 'kms_key_created' | 'kms_key_imported' | 'kms_key_rotated' | 'kms_key_enabled' | 'kms_key_disabled' | 'kms_key_updated' | 'kms_key_deletion_scheduled' | 'kms_key_deletion_cancelled' | 'kms_key_destroyed';
     readonly message: string;
     readonly attempted?: ManagerEvent['event'];
     readonly code?: ErrorCode;
     readonly caller?: Caller;
+    readonly keyId?: string;
+    readonly realm?: Realm;
     readonly revisionBefore?: number;
     readonly revision?: number;
     readonly diff?: readonly ConfigChange[];
@@ -818,6 +967,8 @@ export interface KmsManagerOptions {
     readonly clock?: Clock;
     readonly random?: Random;
     readonly onEvent?: (event: ManagerEvent) => void;
+    readonly keyUse?: KeyUse;
+    readonly allowImmediateDeletion?: boolean;
 }
 export interface KmsManager {
     boot(): Promise<void>;
@@ -843,7 +994,7 @@ export interface KmsManager {
 import type { KeyRecord } from '../keys/key-backend.ts';
 import type { Snapshot } from './snapshot.ts';
 export type Authorize = (keyId: string) => void;
-export declare function resolveKey(snapshot: Snapshot, key: string | undefined, authorize: Authorize): Promise<KeyRecord>;
+export declare function resolveKey(snapshot: Snapshot, key: string | undefined, authorize: Authorize, freshness?: 'cached' | 'now'): Promise<KeyRecord>;
 
 // manager/snapshot.d.ts
 import type { ConfigDocument } from '../config/driver.ts';
@@ -862,6 +1013,7 @@ export interface SnapshotSource {
     current(): Snapshot;
 }
 export declare function onSnapshot<T>(source: SnapshotSource, work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
+export declare function alsoServing(source: SnapshotSource, snapshot: Snapshot): ReadonlySet<Snapshot>;
 
 // observe/observe-driver.d.ts
 import type { BackendDriver } from '../config/driver.ts';
@@ -1037,7 +1189,7 @@ export interface OpenStore {
     readonly canaries: CanarySet;
     describe(name: string, cached: boolean): Promise<KeyRecord>;
     judge(record: KeyRecord): KeyRecord;
-    forget(keyId?: string): void;
+    forget(...names: readonly string[]): void;
     remember(record: KeyRecord): Promise<void>;
     call<T>(work: (backend: KeyBackend) => Promise<T>): Promise<T>;
     enter(): void;

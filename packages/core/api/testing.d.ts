@@ -297,13 +297,25 @@ export declare const errorCatalogue: {
         readonly status: 409;
         readonly s3: 'KMS.KMSInvalidStateException';
         readonly s3Status: 400;
-        readonly template: 'Key "{key}" is scheduled for deletion. Cancel the deletion to use it.';
+        readonly template: 'Key "{key}" is scheduled for deletion. Cancel the deletion to use or change it.';
     };
     readonly KeyUnavailable: {
         readonly status: 409;
         readonly s3: 'KMS.KMSInvalidStateException';
         readonly s3Status: 400;
         readonly template: 'Key "{key}" cannot be used: {reason}.';
+    };
+    readonly KeyIsDefault: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" is the default key. Make another key the default first: POST /rustfs/admin/v3/kms/reconfigure with default_key_id.';
+    };
+    readonly KeyInUse: {
+        readonly status: 409;
+        readonly s3: 'KMS.KMSInvalidStateException';
+        readonly s3Status: 400;
+        readonly template: 'Key "{key}" is needed to read {count} objects stored here. Delete them or move them to another key first.';
     };
     readonly DefaultKeyMissing: {
         readonly status: 409;
@@ -421,6 +433,11 @@ export declare const errorCatalogue: {
         readonly status: 503;
         readonly s3: 'ServiceUnavailable';
         readonly template: 'Writing {what} failed: {reason}. Nothing was changed; mend the storage and retry.';
+    };
+    readonly KeyUseUnknown: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'Whether anything needs key "{key}" could not be found out: {reason}. Nothing was changed; retry later.';
     };
     readonly KeyVersionNotCurrent: {
         readonly status: 503;
@@ -566,6 +583,7 @@ export interface KeyBackend {
     unwrap(request: UnwrapRequest): Promise<Buffer>;
     wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
+    finishLeftovers?(): Promise<void>;
     health(): Promise<void>;
     close(): Promise<void>;
 }
@@ -614,12 +632,13 @@ export declare function createFaults<Verb extends string>(): FaultGate<Verb>;
 import type { Clock } from '../clock.ts';
 export interface ManualClock extends Clock {
     advance(ms: number): void;
+    readonly next: number | undefined;
 }
 export declare function createManualClock(startMs: number): ManualClock;
 
 // testing/memory-backend.d.ts
 import { type Clock } from '../clock.ts';
-import type { KeyBackend } from '../keys/key-backend.ts';
+import type { Capabilities, KeyBackend } from '../keys/key-backend.ts';
 import { type Random } from '../random.ts';
 import { type Faults } from './faults.ts';
 import { type MemoryStore, type MemoryVerb } from './memory-store.ts';
@@ -628,6 +647,7 @@ export interface MemoryBackendOptions {
     readonly clock?: Clock;
     readonly random?: Random;
     readonly retiresIds?: boolean;
+    readonly capabilities?: Partial<Capabilities>;
 }
 export interface MemoryBackend extends KeyBackend, Faults<MemoryVerb> {
     readonly store: MemoryStore;
@@ -637,11 +657,10 @@ export declare function createMemoryBackend(options?: MemoryBackendOptions): Mem
 
 // testing/memory-driver.d.ts
 import type { BackendDriver, ConfigDocument } from '../config/driver.ts';
-import { type MemoryBackend } from './memory-backend.ts';
+import { type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts';
 import { type MemoryStores } from './memory-store.ts';
-export interface MemoryDriverOptions {
+export interface MemoryDriverOptions extends Pick<MemoryBackendOptions, 'retiresIds' | 'capabilities'> {
     readonly stores?: MemoryStores;
-    readonly retiresIds?: boolean;
 }
 export interface MemoryDriver extends BackendDriver {
     readonly stores: MemoryStores;
@@ -650,7 +669,7 @@ export interface MemoryDriver extends BackendDriver {
         readonly backend: MemoryBackend;
     }[];
 }
-export declare function memoryDriver({ stores, retiresIds }?: MemoryDriverOptions): MemoryDriver;
+export declare function memoryDriver({ stores, ...behaviour }?: MemoryDriverOptions): MemoryDriver;
 
 // testing/memory-store.d.ts
 import type { Buffer } from 'node:buffer';

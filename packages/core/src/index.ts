@@ -41,11 +41,12 @@ export type {
   WrapRequest,
 } from './keys/key-backend.ts'
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts'
+export type { KeyUse } from './keys/key-use.ts'
 export { nextRotationAt } from './keys/rotation-schedule.ts'
 export type { AdmittedKey, DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts'
 export type { ChangedKey, KeyRequest } from './manager/keys/change-key.ts'
 export type { CreatedKey, CreateKeyInput } from './manager/keys/create-key.ts'
-export type { KeyService } from './manager/keys/key-service.ts'
+export type { DestroyedKey, KeyService } from './manager/keys/key-service.ts'
 export type { KeyListing, ListKeysInput } from './manager/keys/list-keys.ts'
 export { createKmsManager } from './manager/kms-manager.ts'
 export type {

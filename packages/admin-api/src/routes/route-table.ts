@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { isKeyName } from '@kms/core'
 import { decryptRoute, encryptRoute, generateDataKeyRoute } from './data-routes.ts'
+import { deleteKeyRoute } from './keys/delete-key-route.ts'
 import {
   addAliasRoute,
   removeAliasRoute,
@@ -9,7 +10,13 @@ import {
   updateDescriptionRoute,
 } from './keys/key-label-routes.ts'
 import { createKeyRoute, describeKeyByQueryRoute, describeKeyRoute, listKeysRoute } from './keys/key-routes.ts'
-import { disableKeyRoute, enableKeyRoute, rotateKeyRoute, rotationPeriodRoute } from './keys/key-state-routes.ts'
+import {
+  cancelDeletionRoute,
+  disableKeyRoute,
+  enableKeyRoute,
+  rotateKeyRoute,
+  rotationPeriodRoute,
+} from './keys/key-state-routes.ts'
 import {
   clearCacheRoute,
   configRoute,
@@ -82,6 +89,8 @@ export const routes: readonly Route[] = [
   untagKeyRoute,
   addAliasRoute,
   removeAliasRoute,
+  deleteKeyRoute,
+  cancelDeletionRoute,
   generateDataKeyRoute,
   encryptRoute,
   decryptRoute,

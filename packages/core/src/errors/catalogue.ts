@@ -188,6 +188,20 @@ export const errorCatalogue = {
     s3Status: 400,
     template: 'Key "{key}" cannot be used: {reason}.',
   },
+  KeyIsDefault: {
+    status: 409,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template:
+      'Key "{key}" is the default key. Make another key the default first: POST /rustfs/admin/v3/kms/reconfigure with default_key_id.',
+  },
+  KeyInUse: {
+    status: 409,
+    s3: 'KMS.KMSInvalidStateException',
+    s3Status: 400,
+    template:
+      'Key "{key}" is needed to read {count} objects stored here. Delete them or move them to another key first.',
+  },
   DefaultKeyMissing: {
     status: 409,
     s3: 'InvalidRequest',
@@ -295,6 +309,11 @@ export const errorCatalogue = {
     status: 503,
     s3: 'ServiceUnavailable',
     template: 'Writing {what} failed: {reason}. Nothing was changed; mend the storage and retry.',
+  },
+  KeyUseUnknown: {
+    status: 503,
+    s3: 'ServiceUnavailable',
+    template: 'Whether anything needs key "{key}" could not be found out: {reason}. Nothing was changed; retry later.',
   },
   KeyVersionNotCurrent: {
     status: 503,

@@ -168,6 +168,13 @@ export interface KeyBackend {
   /** {@link unwrap} for several requests of one key, in one round trip; as {@link wrapMany}. */
   unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>
 
+  /**
+   * Finishes, or takes back, what a crash left half-made where the store cannot do so by the way: a key whose record was
+   * written and whose material was not, say. Called now and then, by every server of the store, while others write: it
+   * must leave alone what may still be under way, and change nothing else. A bounded amount of work per call.
+   */
+  finishLeftovers?(): Promise<void>
+
   /** Resolves when the store answers and is the one that was opened; throws the reason otherwise. */
   health(): Promise<void>
 

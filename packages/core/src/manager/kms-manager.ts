@@ -15,13 +15,14 @@ import { systemRandom } from '../random.ts'
 import { withDeadline } from '../store/deadline.ts'
 import { createDataPlane } from './data-plane.ts'
 import { createKeyService } from './keys/key-service.ts'
-import type { Caller, KmsManager, KmsManagerOptions } from './manager-types.ts'
-
-const SYSTEM: Caller = { principal: 'system' }
+import type { KmsManager, KmsManagerOptions } from './manager-types.ts'
+import { SYSTEM } from './system-caller.ts'
+import { createKeyWorker } from './worker/key-worker.ts'
 
 /** Makes the service for a set of drivers. It does nothing before `boot()`. */
 export function createKmsManager(options: KmsManagerOptions): KmsManager {
   const { configStore, canaryStore, clock = systemClock, random = systemRandom, onEvent = () => {} } = options
+  const { keyUse, allowImmediateDeletion = false } = options
   const onWarning = (message: string): void => onEvent({ event: 'kms_warning', message })
 
   const schema = createConfigSchema(options.drivers)
@@ -38,7 +39,16 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     caller: SYSTEM,
     onEvent,
   })
-  const publisher = createPublisher({ document, opener, clock, onWarning, listeners: [healing] })
+  const source = {
+    current() {
+      const { snapshot } = publisher
+      if (snapshot === undefined) throw kmsError('NotRunning', { status: status.state.kind })
+      return snapshot
+    },
+  }
+
+  const worker = createKeyWorker({ source, keyUse, onEvent, clock })
+  const publisher = createPublisher({ document, opener, clock, onWarning, listeners: [healing, worker] })
   const serving = createServingChange({ schema, opener, document, publisher, status, clock })
   const runChange = createRunChange({ queue, schema, document, clock, onEvent })
   const calls = createLifecycleCalls({
@@ -51,17 +61,17 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     onStopped: healing.end,
   })
 
-  const source = {
-    current() {
-      const { snapshot } = publisher
-      if (snapshot === undefined) throw kmsError('NotRunning', { status: status.state.kind })
-      return snapshot
-    },
-  }
-
   return {
     ...calls,
-    keys: createKeyService({ source, onEvent, onWritten: () => {} }),
+    keys: createKeyService({
+      source,
+      keyUse,
+      clock,
+      onEvent,
+      allowImmediateDeletion,
+      onWritten: worker.plan,
+      onGone: worker.drop,
+    }),
     data: createDataPlane(source, random),
 
     async boot() {

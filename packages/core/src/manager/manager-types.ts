@@ -5,6 +5,7 @@ import type { BackendDriver, ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import type { ErrorCode } from '../errors/catalogue.ts'
 import type { Capabilities } from '../keys/key-backend.ts'
+import type { KeyUse } from '../keys/key-use.ts'
 import type { Random } from '../random.ts'
 import type { ConfigStore } from '../state/state-document.ts'
 import type { CacheStatistics } from '../store/data-key-cache.ts'
@@ -94,6 +95,10 @@ export interface KmsManagerOptions {
   readonly clock?: Clock
   readonly random?: Random
   readonly onEvent?: (event: ManagerEvent) => void
+  /** Asked before a key is scheduled for deletion or destroyed. */
+  readonly keyUse?: KeyUse
+  /** Whether keys may be destroyed without a waiting period; false unless given. */
+  readonly allowImmediateDeletion?: boolean
 }
 
 /**

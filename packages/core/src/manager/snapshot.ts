@@ -39,3 +39,13 @@ export async function onSnapshot<T>(source: SnapshotSource, work: (snapshot: Sna
     return work(next)
   }
 }
+
+/** The snapshot that work began with, and the one that has taken over meanwhile, if one has. */
+export function alsoServing(source: SnapshotSource, snapshot: Snapshot): ReadonlySet<Snapshot> {
+  try {
+    return new Set([snapshot, source.current()])
+  } catch (error) {
+    if (isKmsError(error, 'NotRunning')) return new Set([snapshot])
+    throw error
+  }
+}

@@ -37,6 +37,7 @@ const verbs: Readonly<Record<BackendVerb, true>> = {
   wrapMany: true,
   unwrap: true,
   unwrapMany: true,
+  finishLeftovers: true,
   health: true,
   close: true,
 }

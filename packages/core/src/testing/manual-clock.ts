@@ -4,6 +4,8 @@ import type { Clock } from '../clock.ts'
 export interface ManualClock extends Clock {
   /** Moves time on by `ms` ≥ 0; callbacks that fall due run in order of their time, each seeing its own time. */
   advance(ms: number): void
+  /** When the next callback falls due; `undefined` when none is waited for. */
+  readonly next: number | undefined
 }
 
 /** Makes a clock that starts at `startMs` milliseconds since the epoch. */
@@ -18,6 +20,9 @@ export function createManualClock(startMs: number): ManualClock {
   }
 
   return {
+    get next() {
+      return earliest(Number.POSITIVE_INFINITY)?.due
+    },
     now: () => time,
     after(ms, callback) {
       const timer = { due: time + Math.max(0, ms), callback }

@@ -51,3 +51,14 @@ export const rotationPeriodRoute: Route = keyChangeRoute({
   done: 'Rotation period set.',
   unchanged: 'the key has this rotation period already.',
 })
+
+export const cancelDeletionRoute: Route = keyChangeRoute({
+  operation: 'cancelKeyDeletion',
+  summary: 'Keep a key that was scheduled for deletion; it is what it was before',
+  path: '/kms/keys/cancel-deletion',
+  permission: ['kms:DeleteKey'],
+  fields: {},
+  apply: (keys, request) => keys.cancelDeletion(request),
+  done: 'Deletion cancelled.',
+  unchanged: 'no deletion of the key was scheduled.',
+})

@@ -1,3 +1,4 @@
+import type { Realm } from '../../envelope/envelope.ts'
 import { isKmsError, kmsError } from '../../errors/kms-error.ts'
 import type { Capabilities, KeyBackend, KeyRecord } from '../../keys/key-backend.ts'
 import { type KeyAction, requireState } from '../../keys/key-states.ts'
@@ -26,8 +27,9 @@ export interface ChangedKey {
 export interface KeyChangeContext {
   readonly source: SnapshotSource
   readonly onEvent: (event: ManagerEvent) => void
-  /** Told of every record that was written, so that what is due can be planned. */
-  readonly onWritten: (record: KeyRecord) => void
+  /** Told of every record that was written and every key that is gone, so that what is due can be planned. */
+  readonly onWritten: (record: KeyRecord, realm: Realm) => void
+  readonly onGone: (keyId: string, realm: Realm) => void
 }
 
 /** A write of the key's record, as the backend is asked for it. */
@@ -47,7 +49,7 @@ export interface ChangeRule {
 }
 
 /** Each lost race means that somebody else's change was written: this many in a row are no race any more. */
-const MAX_ATTEMPTS = 100
+export const MAX_ATTEMPTS = 100
 
 /**
  * Changes a key by compare-and-set on its record, read from the backend and not from a cache. A change that loses the
@@ -74,7 +76,7 @@ export async function changeKey(
         const written = await active.call(write)
         forgetKey(source, snapshot, keyId, names)
         await active.remember(written)
-        onWritten(written)
+        onWritten(written, active.realm)
         onEvent({ ...rule.event(written), caller, keyId, realm: active.realm })
         return { record: active.judge(written), changed: true }
       } catch (error) {

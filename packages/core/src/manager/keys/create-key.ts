@@ -57,7 +57,7 @@ export async function createKey(
     forgetKey(source, snapshot, key.keyId, key.aliases)
   }
   await active.remember(record)
-  onWritten(record)
+  onWritten(record, active.realm)
   const { keyId } = record
   const [event, message] =
     key.material === undefined

@@ -1,5 +1,4 @@
-import { isKmsError } from '../../errors/kms-error.ts'
-import type { Snapshot, SnapshotSource } from '../snapshot.ts'
+import { alsoServing, type Snapshot, type SnapshotSource } from '../snapshot.ts'
 
 /**
  * Drops what is cached of a key after a change of it was tried, in the snapshot that made the change and in the one that
@@ -11,17 +10,8 @@ export function forgetKey(
   keyId: string,
   names: readonly string[] = [],
 ): void {
-  for (const each of new Set([snapshot, serving(source)])) {
-    each?.cache?.clear(keyId)
-    each?.active.forget(keyId, ...names)
-  }
-}
-
-function serving(source: SnapshotSource): Snapshot | undefined {
-  try {
-    return source.current()
-  } catch (error) {
-    if (isKmsError(error, 'NotRunning')) return undefined
-    throw error
+  for (const { cache, active } of alsoServing(source, snapshot)) {
+    cache?.clear(keyId)
+    active.forget(keyId, ...names)
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts'
 import { kmsError } from '../../errors/kms-error.ts'
 import type { KeyPatch, KeyRecord } from '../../keys/key-backend.ts'
 import {
@@ -10,8 +11,10 @@ import {
 } from '../../keys/key-limits.ts'
 import { type Authorize, resolveKey } from '../resolve-key.ts'
 import { onSnapshot } from '../snapshot.ts'
-import { type ChangedKey, changeKey, type KeyChangeContext, type KeyRequest, type KeyWrite } from './change-key.ts'
+import { type ChangedKey, changeKey, type KeyRequest, type KeyWrite } from './change-key.ts'
 import { type CreatedKey, type CreateKeyInput, createKey, planKey } from './create-key.ts'
+import { cancellation, deletion } from './deletion.ts'
+import { destroyKey, type KeyDestructionContext } from './destroy-key.ts'
 import { type KeyListing, type ListKeysInput, listKeys } from './list-keys.ts'
 import { rotation } from './rotation.ts'
 
@@ -50,10 +53,36 @@ export interface KeyService {
   removeAlias(input: KeyRequest & { readonly alias: string }): Promise<ChangedKey>
   /** 1–3650 days between rotations, `null` for none. Throws `ValidationError`, `KeyPendingDeletion`. */
   setRotationPeriod(input: KeyRequest & { readonly days: number | null }): Promise<ChangedKey>
+  /**
+   * Has a key destroyed in 7–30 days, 30 unless given; until then it neither wraps nor unwraps. A key scheduled already
+   * keeps its date. Throws `ValidationError`, `KeyAdopted`, `KeyIsDefault`, `KeyInUse`, `KeyUseUnknown`, and
+   * `KeyPendingDeletion` when a window is asked for again.
+   */
+  scheduleDeletion(input: KeyRequest & { readonly windowDays?: number }): Promise<ChangedKey>
+  /** Gives a key that is scheduled for deletion the state it had before. */
+  cancelDeletion(input: KeyRequest): Promise<ChangedKey>
+  /**
+   * Destroys a key at once, where the server's policy allows it (`PolicyViolation`). Throws `ValidationError` when
+   * `confirmKeyId` is not its id, and as `scheduleDeletion`.
+   */
+  destroy(input: KeyRequest & { readonly confirmKeyId: string | undefined }): Promise<DestroyedKey>
 }
 
-export function createKeyService(context: KeyChangeContext): KeyService {
-  const { source } = context
+/** What is left of a key. */
+export interface DestroyedKey {
+  readonly keyId: string
+  /** Milliseconds since the epoch. */
+  readonly destroyedAt: number
+}
+
+export interface KeyServiceOptions extends KeyDestructionContext {
+  readonly clock: Clock
+  /** Whether `destroy` may be used at all. */
+  readonly allowImmediateDeletion: boolean
+}
+
+export function createKeyService(context: KeyServiceOptions): KeyService {
+  const { source, clock } = context
 
   /** Changes what is recorded of a key; `edit` gives the patch, or nothing where there is nothing to change. */
   function update(
@@ -156,6 +185,22 @@ export function createKeyService(context: KeyChangeContext): KeyService {
         'change',
         'rotate',
       ),
+
+    scheduleDeletion: ({ windowDays, ...input }) => changeKey(context, input, deletion(windowDays, clock, context)),
+    cancelDeletion: (input) => changeKey(context, input, cancellation),
+
+    async destroy({ confirmKeyId, ...input }) {
+      const { record } = await destroyKey(context, input, ({ keyId }) => {
+        if (!context.allowImmediateDeletion) {
+          const hint = 'KMS_ALLOW_IMMEDIATE_DELETION is not on; leave it out, and the deletion is scheduled.'
+          throw kmsError('PolicyViolation', { path: 'force_immediate', hint })
+        }
+        if (confirmKeyId === keyId) return true
+        const reason = `must be the id of the key, "${keyId}", for it to be destroyed at once`
+        throw kmsError('ValidationError', { path: 'confirm_key_id', reason })
+      })
+      return { keyId: record.keyId, destroyedAt: clock.now() }
+    },
   }
 }
 

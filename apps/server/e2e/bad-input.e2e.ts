@@ -97,7 +97,22 @@ const requests: readonly Row[] = [
   ['configure while running', 'configure', { body: LOCAL }, 409, 'AlreadyRunning', /reconfigure/],
   ['a force that is not a truth value', 'start', { body: { force: 'yes' } }, 400, 'ValidationError', /force/],
   ['an unknown field of start', 'start', { body: { froce: true } }, 400, 'ValidationError', /froce/],
-  ['an unknown query parameter', 'reconfigure?dry_run=true', { body: {} }, 400, 'ValidationError', /dry_run/],
+  [
+    'an unknown query parameter',
+    'reconfigure?dryrun=true',
+    { body: {} },
+    400,
+    'ValidationError',
+    /dryrun.*did you mean "dry_run"/,
+  ],
+  [
+    'a dry_run that is neither true nor false',
+    'reconfigure?dry_run=1',
+    { body: {} },
+    400,
+    'ValidationError',
+    /dry_run/,
+  ],
   [
     'a stale If-Match',
     'reconfigure',

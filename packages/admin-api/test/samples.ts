@@ -7,7 +7,7 @@ import { DOCUMENT, root } from './harness.ts'
 export interface Sample {
   /** Appended to the path. */
   readonly query?: string
-  /** Stands for `{key_id}`. */
+  /** Stands for `{key_id}` or `{realm}`. */
   readonly pathKey?: string
   readonly body?: object
   /** What has to be there. */
@@ -27,22 +27,57 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
   const { directory } = harness
   const addUser = () => directory.addUser({ accessKeyId: 'sample-user', secretAccessKey: 'battery staple' })
   const addPolicy = () => directory.addPolicy('sample-policy', policy)
-  const { keys } = harness.manager
+  const { manager, driver } = harness
+  const { keys } = manager
   const insider = { authorize: () => {}, caller: { principal: 'test' } }
   const otherKey = async () => {
     await keys.create({ name: 'other', ...insider }).catch(() => {})
     await keys.cancelDeletion({ key: 'other', ...insider })
   }
   const alias = () => keys.addAlias({ key: 'main-key', alias: 'sample-alias', ...insider })
+  const caller = { principal: 'test' }
+  /** Moves there and back again, so that the store there is a retired one. */
+  const retire = async (name: string) => {
+    await manager.reconfigure({ name, default_key_id: null }, caller)
+    await manager.reconfigure({ ...DOCUMENT }, caller)
+    return driver.stores.get(name)?.realm as string
+  }
+  const [retired, removed] = [await retire('retired'), await retire('removed')]
+  const rollback = { revision: 1 }
+  let changes = 0
   const user = '?accessKey=sample-user'
   const named = '?name=sample-policy'
   return new Map<string, Sample>([
     ['getStatus', {}],
-    ['configure', { body: DOCUMENT }],
+    [
+      'configure',
+      { body: DOCUMENT, prepare: () => manager.reconfigure({ ...DOCUMENT, cache_ttl_seconds: null }, caller) },
+    ],
     ['reconfigure', { body: { timeout_seconds: 30 } }],
     ['start', { body: { force: false } }],
     ['stop', {}],
     ['getConfig', {}],
+    ['getConfigHistory', {}],
+    [
+      'rollback',
+      {
+        body: rollback,
+        prepare: async () => (rollback.revision = (await manager.history())[0]?.revision as number),
+      },
+    ],
+    [
+      'confirm',
+      {
+        prepare: () =>
+          manager.reconfigure({ cache_ttl_seconds: 1000 + changes++ }, caller, { confirmWithinSeconds: 60 }),
+      },
+    ],
+    ['listRetired', {}],
+    ['mendRetired', { pathKey: retired, body: { timeout_seconds: 9 } }],
+    [
+      'removeRetired',
+      { pathKey: removed, body: { confirm_realm: removed, force: true }, prepare: () => retire('removed') },
+    ],
     ['clearCache', {}],
     ['createKey', { body: { description: 'a key with words' } }],
     ['listKeys', { query: '?limit=2' }],
@@ -100,5 +135,5 @@ export const bodyEndpoints: readonly Endpoint[] = endpoints.filter(
 )
 
 export function targetOf(path: string, { pathKey = '', query = '' }: Sample): string {
-  return path.replace('{key_id}', encodeURIComponent(pathKey)) + query
+  return path.replace(/\{(?:key_id|realm)\}$/, encodeURIComponent(pathKey)) + query
 }

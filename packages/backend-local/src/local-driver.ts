@@ -45,6 +45,7 @@ export function localDriver(options: LocalDriverOptions): BackendDriver {
       return { path: 'master_key_env', reason: 'must not name a setting of the server (KMS_*, RUSTFS_*)' }
     },
     secrets: [['master_key']],
+    rootKeyFields: ['master_key', 'master_key_file', 'master_key_env'],
     exclusive: [['master_key', 'master_key_file', 'master_key_env']],
     variants: [],
     identity: identityOf,

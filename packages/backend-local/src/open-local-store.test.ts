@@ -88,7 +88,7 @@ describe('which directory becomes a store', () => {
     await prepare(scratch.keyDir)
     const before = await contents(scratch.root)
     await expectRefusal(scratch.open({}, { expectedRealm: realm }), 'RealmMissing', scratch.keyDir)
-    await expectRefusal(scratch.open({}, { mayInitialise: false }), 'StoreUnwritable', 'holds no key store yet')
+    await expectRefusal(scratch.open({}, { mayInitialise: false }), 'StoreNotInitialised', 'no key store')
     await expect(scratch.open({}, { signal: AbortSignal.abort() })).rejects.toThrow('abort')
     expect(await contents(scratch.root)).toEqual(before)
   })

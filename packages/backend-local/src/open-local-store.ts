@@ -46,10 +46,7 @@ async function makeIfAllowed(
   const { expectedRealm, mayInitialise, signal, random, clock, rootKeyDir } = options
   if (expectedRealm !== undefined) throw kmsError('RealmMissing', { realm: expectedRealm, place: directory })
   if (place.kind === 'foreign') throw kmsError('StoreNotOurs', { path: directory, reason: place.reason })
-  if (!mayInitialise) {
-    const reason = 'it holds no key store yet, and this call makes none; start or reconfigure does'
-    throw kmsError('StoreUnwritable', { path: directory, reason })
-  }
+  if (!mayInitialise) throw kmsError('StoreNotInitialised', { place: directory })
   signal.throwIfAborted()
   const notes: string[] = []
   try {

@@ -24,7 +24,7 @@ export type { CreatedKey, CreateKeyInput } from './manager/keys/create-key.ts';
 export type { DestroyedKey, KeyService } from './manager/keys/key-service.ts';
 export type { KeyListing, ListKeysInput } from './manager/keys/list-keys.ts';
 export { createKmsManager } from './manager/kms-manager.ts';
-export type { Caller, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, ReconfigureOptions, WireStatus, } from './manager/manager-types.ts';
+export type { Caller, HistoryEntry, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, Precondition, ReconfigureOptions, RehearsalReport, RetiredStoreStatus, WireStatus, } from './manager/manager-types.ts';
 export type { Authorize } from './manager/resolve-key.ts';
 export { type BackendCall, type BackendObserver, type BackendOperation, backendOperations, observeDriver, } from './observe/observe-driver.ts';
 export type { PeerTelemetry } from './observe/peer-telemetry.ts';
@@ -34,8 +34,9 @@ export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/d
 export { createFileConfigStore, type FileConfigStoreOptions } from './state/file-config-store.ts';
 export { lookForProcess, ownIdentity, type ProcessIdentity } from './state/process-identity.ts';
 export { createSealedFileStore, type SealedDocument, type SealedFileStore, type SealedFileStoreOptions, } from './state/sealed-file-store.ts';
-export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts';
+export type { ConfigStore, RevisionEntry, StateChange, StateCodecOptions, StateDocument, StoreEntry, Unconfirmed, } from './state/state-document.ts';
 export type { CacheStatistics } from './store/data-key-cache.ts';
+export type { ProofStep } from './store/prove.ts';
 
 // canary/canary-store.d.ts
 import type { Realm } from '../envelope/envelope.ts';
@@ -51,6 +52,7 @@ export interface KeyMemory {
 }
 export interface CanarySet {
     readonly isEmpty: boolean;
+    readonly keyVersions: number;
     memory(keyId: string): KeyMemory | undefined;
     add(canary: Canary): Promise<void>;
     markDestroyed(keyId: string, version: number): Promise<void>;
@@ -137,6 +139,7 @@ export interface BackendDriver {
     canonicalise?(field: string, value: unknown): unknown;
     readonly secrets: readonly (readonly string[])[];
     readonly exclusive: readonly (readonly string[])[];
+    readonly rootKeyFields?: readonly string[];
     readonly variants: readonly string[];
     identity(config: Readonly<Record<string, unknown>>): string | undefined;
     secretBinding(config: Readonly<Record<string, unknown>>): string;
@@ -339,6 +342,18 @@ export declare const errorCatalogue: {
         readonly s3Status: 400;
         readonly template: 'There is no such policy. GET /rustfs/admin/v3/list-canned-policies lists the policies.';
     };
+    readonly NoSuchRevision: {
+        readonly status: 404;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'Revision {revision} is not kept here. GET /rustfs/admin/v3/kms/config/history lists those that can be returned to.';
+    };
+    readonly NoSuchKeyStore: {
+        readonly status: 404;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'There is no retired key store {realm}. GET /rustfs/admin/v3/kms/retired lists them.';
+    };
     readonly MethodNotAllowed: {
         readonly status: 405;
         readonly s3: 'MethodNotAllowed';
@@ -354,6 +369,12 @@ export declare const errorCatalogue: {
         readonly status: 409;
         readonly s3: 'InvalidRequest';
         readonly template: 'The service is running. Change it with POST /rustfs/admin/v3/kms/reconfigure, which does not interrupt it.';
+    };
+    readonly NothingToConfirm: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'No change can be confirmed: {reason}.';
     };
     readonly KeyAlreadyExists: {
         readonly status: 409;
@@ -406,6 +427,12 @@ export declare const errorCatalogue: {
         readonly s3: 'InvalidRequest';
         readonly template: 'The default key "{key}" does not exist in this key store. Name an existing key, or create it before making it the default.';
     };
+    readonly StoreNotInitialised: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'There is no key store at {place} yet, and this call makes none. Start or reconfigure does.';
+    };
     readonly StoreNotOurs: {
         readonly status: 409;
         readonly s3: 'ServiceUnavailable';
@@ -441,6 +468,18 @@ export declare const errorCatalogue: {
         readonly s3: 'ServiceUnavailable';
         readonly s3Status: 503;
         readonly template: 'What is at {place} is not key store {realm} as this server knows it: {reason}. Nothing was changed.';
+    };
+    readonly StoreCopied: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{place} seems to hold a copy of key store {realm}, which serves from another place ({reason}). Stop the service first, so that nothing more is written to the one left behind, and configure the copy then.';
+    };
+    readonly KeyStoreInUse: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'Key store {realm} is still needed: {reason}.';
     };
     readonly PolicyInUse: {
         readonly status: 409;
@@ -654,6 +693,7 @@ export interface KeyBackend {
     readonly realm: Realm;
     readonly algorithm: WrapAlgorithm;
     readonly capabilities: Capabilities;
+    readonly credentialsExpireAt?: number | undefined;
     create(key: NewKey): Promise<KeyRecord>;
     describe(name: string): Promise<KeyRecord>;
     list(page: {
@@ -689,7 +729,7 @@ export declare function requireState(action: KeyAction, { keyId: key, state, pro
 // keys/key-use.d.ts
 import type { Realm } from '../envelope/envelope.ts';
 export interface KeyUse {
-    count(realm: Realm, keyId: string): Promise<number>;
+    count(realm: Realm, keyId?: string): Promise<number>;
     beforeDestroy(realm: Realm, keyId: string): Promise<void>;
 }
 
@@ -704,20 +744,31 @@ export declare function nextRotationAt(record: KeyRecord): number | undefined;
 
 // lifecycle/retired-store.d.ts
 import type { Clock } from '../clock.ts';
+import type { ConfigDocument } from '../config/driver.ts';
 import type { Realm } from '../envelope/envelope.ts';
+import type { Random } from '../random.ts';
 import type { OpenStore } from '../store/open-store.ts';
+export interface RetiredHealth {
+    readonly healthy: boolean | undefined;
+    readonly lastError: string | undefined;
+    readonly credentialsExpireAt: number | undefined;
+}
 export interface RetiredStore {
     readonly realm: Realm;
+    readonly health: RetiredHealth;
     get(): Promise<OpenStore>;
     close(seconds: number): Promise<void>;
 }
 export interface RetiredStoreOptions {
     readonly realm: Realm;
+    readonly config: ConfigDocument;
     readonly clock: Clock;
+    readonly random: Random;
     readonly opened?: OpenStore;
-    open(): Promise<OpenStore>;
+    open(seconds: number, signal: AbortSignal): Promise<OpenStore>;
+    readonly onWarning: (message: string) => void;
 }
-export declare function createRetiredStore({ realm, clock, opened, open }: RetiredStoreOptions): RetiredStore;
+export declare function createRetiredStore(options: RetiredStoreOptions): RetiredStore;
 
 // manager/data-plane.d.ts
 import type { Buffer } from 'node:buffer';
@@ -915,6 +966,7 @@ import type { KeyUse } from '../keys/key-use.ts';
 import type { Random } from '../random.ts';
 import type { ConfigStore } from '../state/state-document.ts';
 import type { CacheStatistics } from '../store/data-key-cache.ts';
+import type { ProofStep } from '../store/prove.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { KeyService } from './keys/key-service.ts';
 export type WireStatus = 'NotConfigured' | 'Configured' | 'Running' | {
@@ -928,9 +980,32 @@ export interface Caller {
 export interface LifecycleReport {
     readonly status: WireStatus;
     readonly revision: number;
-    readonly outcome: 'configured' | 'reconfigured' | 'started' | 'restarted' | 'stopped' | 'unchanged';
+    readonly outcome: 'configured' | 'reconfigured' | 'confirmed' | 'rolled back' | 'reverted' | 'returned' | 'mended' | 'removed' | 'started' | 'restarted' | 'stopped' | 'unchanged';
     readonly changed: readonly ConfigChange[];
     readonly notes: readonly string[];
+}
+export interface RehearsalReport {
+    readonly status: WireStatus;
+    readonly revision: number;
+    readonly diff: readonly ConfigChange[];
+    readonly proof: readonly ProofStep[];
+    readonly notes: readonly string[];
+}
+export interface HistoryEntry {
+    readonly revision: number;
+    readonly time: string;
+    readonly principal: string;
+    readonly outcome: string;
+    readonly diff: readonly ConfigChange[];
+}
+export interface RetiredStoreStatus {
+    readonly realm: Realm;
+    readonly backendType: string;
+    readonly summary: Readonly<Record<string, string | number | boolean | null>>;
+    readonly lastActive: string;
+    readonly healthy: boolean | undefined;
+    readonly lastError: string | undefined;
+    readonly credentialsExpireAt: number | undefined;
 }
 export interface ManagerStatus {
     readonly status: WireStatus;
@@ -938,14 +1013,16 @@ export interface ManagerStatus {
     readonly config: ConfigDocument | undefined;
     readonly backendSummary: Readonly<Record<string, string | number | boolean | null>> | undefined;
     readonly healthy: boolean | undefined;
+    readonly credentialsExpireAt: number | undefined;
     readonly cache: CacheStatistics | undefined;
     readonly capabilities: Capabilities | undefined;
     readonly retiredBackends: readonly Realm[];
     readonly lastError: string | undefined;
 }
 export interface ManagerEvent {
-    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_change_failed' | 'kms_warning' | 'kms_key_created' | 'kms_key_imported' | 'kms_key_rotated' | 'kms_key_enabled' | 'kms_key_disabled' | 'kms_key_updated' | 'kms_key_deletion_scheduled' | 'kms_key_deletion_cancelled' | 'kms_key_destroyed';
+    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_confirmed' | 'kms_rolled_back' | 'kms_reverted' | 'kms_returned' | 'kms_retired_mended' | 'kms_retired_removed' | 'kms_change_failed' | 'kms_unhealthy' | 'kms_healthy' | 'kms_warning' | 'kms_key_created' | 'kms_key_imported' | 'kms_key_rotated' | 'kms_key_enabled' | 'kms_key_disabled' | 'kms_key_updated' | 'kms_key_deletion_scheduled' | 'kms_key_deletion_cancelled' | 'kms_key_destroyed';
     readonly message: string;
+    readonly outcome?: 'success' | 'refused';
     readonly attempted?: ManagerEvent['event'];
     readonly code?: ErrorCode;
     readonly caller?: Caller;
@@ -957,8 +1034,11 @@ export interface ManagerEvent {
     readonly milliseconds?: number;
     readonly backend?: Readonly<Record<string, string | number | boolean | null>>;
 }
-export interface ReconfigureOptions {
+export interface Precondition {
     readonly ifMatch?: string;
+}
+export interface ReconfigureOptions extends Precondition {
+    readonly confirmWithinSeconds?: number;
 }
 export interface KmsManagerOptions {
     readonly drivers: readonly BackendDriver[];
@@ -972,8 +1052,21 @@ export interface KmsManagerOptions {
 }
 export interface KmsManager {
     boot(): Promise<void>;
-    configure(document: unknown, caller: Caller, options?: ReconfigureOptions): Promise<LifecycleReport>;
+    configure(document: unknown, caller: Caller, options?: Precondition): Promise<LifecycleReport>;
     reconfigure(patch: unknown, caller: Caller, options?: ReconfigureOptions): Promise<LifecycleReport>;
+    rehearse(patch: unknown, options?: ReconfigureOptions): Promise<RehearsalReport>;
+    confirm(caller: Caller): Promise<LifecycleReport>;
+    history(): Promise<readonly HistoryEntry[]>;
+    rollback(to: {
+        readonly revision: number;
+    }, caller: Caller, options?: Precondition): Promise<LifecycleReport>;
+    retired(): readonly RetiredStoreStatus[];
+    mendRetired(realm: string, patch: unknown, caller: Caller, options?: Precondition): Promise<LifecycleReport>;
+    removeRetired(what: {
+        readonly realm: string;
+        readonly confirmRealm: string;
+        readonly force: boolean;
+    }, caller: Caller): Promise<LifecycleReport>;
     start(options: {
         readonly force: boolean;
     }, caller: Caller): Promise<LifecycleReport>;
@@ -1129,6 +1222,10 @@ export interface StateChange {
     readonly action: string;
     readonly diff: readonly ConfigChange[];
 }
+export interface Unconfirmed {
+    readonly config: ConfigDocument;
+    readonly deadline: string;
+}
 export interface StateDocument {
     readonly revision: number;
     readonly etag: string;
@@ -1140,12 +1237,18 @@ export interface StateDocument {
     };
     readonly active?: Realm;
     readonly stores: ReadonlyMap<Realm, StoreEntry>;
+    readonly unconfirmed?: Unconfirmed;
+    readonly change: StateChange;
+}
+export interface RevisionEntry {
+    readonly revision: number;
     readonly change: StateChange;
 }
 export interface ConfigStore {
     load(): Promise<StateDocument | undefined>;
     save(document: StateDocument, expectedRevision: number): Promise<void>;
-    history(): Promise<readonly StateDocument[]>;
+    history(): Promise<readonly RevisionEntry[]>;
+    revision(revision: number): Promise<StateDocument | undefined>;
 }
 export interface StateCodecOptions {
     readonly drivers: readonly BackendDriver[];
@@ -1154,6 +1257,7 @@ export interface StateCodecOptions {
 }
 export declare function encodeStateDocument(document: StateDocument, options: StateCodecOptions): string;
 export declare function decodeStateDocument(line: string, path: string, options: StateCodecOptions): StateDocument;
+export declare function decodeRevisionEntry(line: string, path: string): RevisionEntry;
 
 // store/data-key-cache.d.ts
 import { Buffer } from 'node:buffer';
@@ -1206,3 +1310,31 @@ export interface OpenStoreOptions {
     readonly onWarning: (message: string) => void;
 }
 export declare function createOpenStore(options: OpenStoreOptions): OpenStore;
+
+// store/prove.d.ts
+import type { Clock } from '../clock.ts';
+import type { Random } from '../random.ts';
+import type { OpenStore } from './open-store.ts';
+export interface ProofStep {
+    readonly step: 'open' | 'health' | 'default key' | 'fresh canary' | 'negative canary' | 'stored canaries';
+    readonly detail: string;
+    readonly milliseconds: number;
+}
+export interface Proof {
+    readonly steps: readonly ProofStep[];
+    readonly defaultKeyId?: string;
+    readonly warnings: readonly string[];
+}
+export interface ProveOptions {
+    readonly store: OpenStore;
+    readonly place: string;
+    readonly defaultKey: string | undefined;
+    readonly resolvedDefaultKeyId: string | undefined;
+    readonly newDefaultKey: 'create' | 'tell' | 'refuse';
+    readonly requireUsableDefaultKey: boolean;
+    readonly known: boolean;
+    readonly clock: Clock;
+    readonly random: Random;
+}
+export declare function proveStore(options: ProveOptions): Promise<Proof>;
+export declare function proveOpens(store: OpenStore, place: string, clock: Clock): Promise<Proof>;

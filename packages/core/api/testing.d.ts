@@ -7,7 +7,7 @@ export { createFaults, type FaultGate, type Faults } from './faults.ts';
 export { createManualClock, type ManualClock } from './manual-clock.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts';
 export { type MemoryDriver, type MemoryDriverOptions, memoryDriver } from './memory-driver.ts';
-export { createMemoryStore, type MemoryKey, type MemoryStore, type MemoryStores, type MemoryVerb, type MemoryVersion, } from './memory-store.ts';
+export { copyMemoryStore, createMemoryStore, type MemoryKey, type MemoryStore, type MemoryStores, type MemoryVerb, type MemoryVersion, } from './memory-store.ts';
 export { createSeededRandom } from './seeded-random.ts';
 
 // clock.d.ts
@@ -67,6 +67,7 @@ export interface BackendDriver {
     canonicalise?(field: string, value: unknown): unknown;
     readonly secrets: readonly (readonly string[])[];
     readonly exclusive: readonly (readonly string[])[];
+    readonly rootKeyFields?: readonly string[];
     readonly variants: readonly string[];
     identity(config: Readonly<Record<string, unknown>>): string | undefined;
     secretBinding(config: Readonly<Record<string, unknown>>): string;
@@ -255,6 +256,18 @@ export declare const errorCatalogue: {
         readonly s3Status: 400;
         readonly template: 'There is no such policy. GET /rustfs/admin/v3/list-canned-policies lists the policies.';
     };
+    readonly NoSuchRevision: {
+        readonly status: 404;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'Revision {revision} is not kept here. GET /rustfs/admin/v3/kms/config/history lists those that can be returned to.';
+    };
+    readonly NoSuchKeyStore: {
+        readonly status: 404;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'There is no retired key store {realm}. GET /rustfs/admin/v3/kms/retired lists them.';
+    };
     readonly MethodNotAllowed: {
         readonly status: 405;
         readonly s3: 'MethodNotAllowed';
@@ -270,6 +283,12 @@ export declare const errorCatalogue: {
         readonly status: 409;
         readonly s3: 'InvalidRequest';
         readonly template: 'The service is running. Change it with POST /rustfs/admin/v3/kms/reconfigure, which does not interrupt it.';
+    };
+    readonly NothingToConfirm: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'No change can be confirmed: {reason}.';
     };
     readonly KeyAlreadyExists: {
         readonly status: 409;
@@ -322,6 +341,12 @@ export declare const errorCatalogue: {
         readonly s3: 'InvalidRequest';
         readonly template: 'The default key "{key}" does not exist in this key store. Name an existing key, or create it before making it the default.';
     };
+    readonly StoreNotInitialised: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: 'There is no key store at {place} yet, and this call makes none. Start or reconfigure does.';
+    };
     readonly StoreNotOurs: {
         readonly status: 409;
         readonly s3: 'ServiceUnavailable';
@@ -357,6 +382,18 @@ export declare const errorCatalogue: {
         readonly s3: 'ServiceUnavailable';
         readonly s3Status: 503;
         readonly template: 'What is at {place} is not key store {realm} as this server knows it: {reason}. Nothing was changed.';
+    };
+    readonly StoreCopied: {
+        readonly status: 409;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{place} seems to hold a copy of key store {realm}, which serves from another place ({reason}). Stop the service first, so that nothing more is written to the one left behind, and configure the copy then.';
+    };
+    readonly KeyStoreInUse: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'Key store {realm} is still needed: {reason}.';
     };
     readonly PolicyInUse: {
         readonly status: 409;
@@ -570,6 +607,7 @@ export interface KeyBackend {
     readonly realm: Realm;
     readonly algorithm: WrapAlgorithm;
     readonly capabilities: Capabilities;
+    readonly credentialsExpireAt?: number | undefined;
     create(key: NewKey): Promise<KeyRecord>;
     describe(name: string): Promise<KeyRecord>;
     list(page: {
@@ -672,7 +710,7 @@ export interface MemoryDriver extends BackendDriver {
 export declare function memoryDriver({ stores, ...behaviour }?: MemoryDriverOptions): MemoryDriver;
 
 // testing/memory-store.d.ts
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { Realm } from '../envelope/envelope.ts';
 import type { KeyRecord } from '../keys/key-backend.ts';
 import { type FaultGate } from './faults.ts';
@@ -690,6 +728,7 @@ export interface MemoryVersion {
 export interface MemoryStore {
     realm?: Realm;
     foreign: boolean;
+    rootKey?: string;
     requiredToken?: string;
     readonly keys: Map<string, MemoryKey>;
     readonly aliases: Map<string, string>;
@@ -697,6 +736,7 @@ export interface MemoryStore {
     readonly faults: FaultGate<MemoryVerb>;
 }
 export type MemoryStores = Map<string, MemoryStore>;
+export declare function copyMemoryStore(store: MemoryStore): MemoryStore;
 export declare function createMemoryStore(): MemoryStore;
 
 // testing/seeded-random.d.ts

@@ -51,12 +51,16 @@ export type { KeyListing, ListKeysInput } from './manager/keys/list-keys.ts'
 export { createKmsManager } from './manager/kms-manager.ts'
 export type {
   Caller,
+  HistoryEntry,
   KmsManager,
   KmsManagerOptions,
   LifecycleReport,
   ManagerEvent,
   ManagerStatus,
+  Precondition,
   ReconfigureOptions,
+  RehearsalReport,
+  RetiredStoreStatus,
   WireStatus,
 } from './manager/manager-types.ts'
 export type { Authorize } from './manager/resolve-key.ts'
@@ -79,5 +83,14 @@ export {
   type SealedFileStore,
   type SealedFileStoreOptions,
 } from './state/sealed-file-store.ts'
-export type { ConfigStore, StateChange, StateCodecOptions, StateDocument, StoreEntry } from './state/state-document.ts'
+export type {
+  ConfigStore,
+  RevisionEntry,
+  StateChange,
+  StateCodecOptions,
+  StateDocument,
+  StoreEntry,
+  Unconfirmed,
+} from './state/state-document.ts'
 export type { CacheStatistics } from './store/data-key-cache.ts'
+export type { ProofStep } from './store/prove.ts'

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { createFileCanaryStore } from '../src/canary/file-canary-store.ts'
+import { kmsError } from '../src/errors/kms-error.ts'
+import type { KeyUse } from '../src/keys/key-use.ts'
 import { createKmsManager } from '../src/manager/kms-manager.ts'
 import type { Caller, KmsManager, ManagerEvent } from '../src/manager/manager-types.ts'
 import { createServerKey, type ServerKeys } from '../src/seal/server-key.ts'
@@ -28,16 +30,23 @@ const keys: ServerKeys = { current: createServerKey(randomBytes(32)) }
 
 /** One data directory and the stores around it; every `boot` is a restart of the process. */
 export interface Harness {
+  /** The data directory. */
+  readonly directory: string
   readonly clock: ManualClock
   readonly driver: MemoryDriver
   readonly events: ManagerEvent[]
   /** When set, saving the state document fails with this. */
   failSave: Error | undefined
+  /** What the next `boot` is told to count with. */
+  keyUse: KeyUse | undefined
+  /** The one before is gone as if its process had been killed. */
   boot(): Promise<KmsManager>
   /** Booted, configured and started. */
   running(config?: object): Promise<KmsManager>
   /** The in-memory store at a place. */
   store(name: string): MemoryStore
+  /** Lets time pass, second by second, and what falls due take place. */
+  pass(seconds: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -47,14 +56,20 @@ export async function createHarness(options: MemoryDriverOptions = {}): Promise<
   const driver = memoryDriver(options)
   const events: ManagerEvent[] = []
   const managers: KmsManager[] = []
+  const disk = createDiskWatch()
+  let process = 0
 
   const harness: Harness = {
+    directory,
     clock,
     driver,
     events,
     failSave: undefined,
+    keyUse: undefined,
 
     async boot() {
+      const own = ++process
+      const isAlive = (): boolean => own === process
       const files = await createFileConfigStore({
         directory,
         drivers: [driver],
@@ -62,22 +77,36 @@ export async function createHarness(options: MemoryDriverOptions = {}): Promise<
         random: randomBytes,
         onRecovered: (message) => events.push({ event: 'kms_warning', message }),
       })
+      const canaries = createFileCanaryStore({
+        directory: join(directory, 'canaries'),
+        random: randomBytes,
+        onDamaged: anyone,
+      })
       const manager = createKmsManager({
         drivers: [driver],
+        ...(harness.keyUse === undefined ? {} : { keyUse: harness.keyUse }),
         configStore: {
-          ...files,
+          ...disk.watch(files),
           async save(document, expected) {
+            if (!isAlive()) throw kmsError('StorageFailed', { what: 'anything', reason: 'the process is dead' })
             if (harness.failSave !== undefined) throw harness.failSave
-            await files.save(document, expected)
+            await disk.watch(files).save(document, expected)
           },
         },
-        canaryStore: createFileCanaryStore({
-          directory: join(directory, 'canaries'),
-          random: randomBytes,
-          onDamaged: anyone,
-        }),
-        clock,
-        onEvent: (event) => events.push(event),
+        canaryStore: {
+          open: async (realm) => disk.watch(await disk.watch(canaries).open(realm)),
+          close: canaries.close,
+        },
+        clock: {
+          now: clock.now,
+          after: (ms, callback) =>
+            clock.after(ms, () => {
+              if (isAlive()) callback()
+            }),
+        },
+        onEvent: (event) => {
+          if (isAlive()) events.push(event)
+        },
       })
       managers.push(manager)
       await manager.boot()
@@ -93,12 +122,47 @@ export async function createHarness(options: MemoryDriverOptions = {}): Promise<
 
     store: (name) => driver.stores.get(name) ?? expect.fail(`no store ${name}`),
 
+    async pass(seconds) {
+      for (let second = 0; second < seconds; second++) {
+        clock.advance(1000)
+        do await idle()
+        while (disk.isBusy())
+      }
+    },
+
     async close() {
       for (const manager of managers) await manager.close()
       await rm(directory, { recursive: true, force: true })
     },
   }
   return harness
+}
+
+/** Knows whether anything waits for the real disk, which takes no notice of a manual clock. */
+function createDiskWatch() {
+  let busy = 0
+  return {
+    isBusy: () => busy > 0,
+    /** The same object, its asynchronous methods watched. */
+    watch: <T extends object>(target: T): T =>
+      new Proxy(target, {
+        get(_, name) {
+          const member: unknown = Reflect.get(target, name)
+          if (typeof member !== 'function') return member
+          return (...args: unknown[]) => {
+            const result: unknown = Reflect.apply(member, target, args)
+            if (!(result instanceof Promise)) return result
+            busy++
+            return result.finally(() => busy--)
+          }
+        },
+      }),
+  }
+}
+
+/** Resolves when everything that only waits for its turn, and not for time, is done. */
+export async function idle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
 }
 
 /** A data key of 32 bytes under `key`, or under the default key. */

@@ -1,8 +1,10 @@
 import { z } from '@hono/zod-openapi'
-import { kmsError, type LifecycleReport } from '@kms/core'
+import { kmsError, type ReconfigureOptions } from '@kms/core'
 import { type BodyShape, objectBody } from '../request/read-json.ts'
-import { changes, successReply, wireStatus } from './reply-schemas.ts'
-import { type Call, defineRoute, type Route } from './route.ts'
+import { message, precondition } from './lifecycle-reply.ts'
+import { reconfigureQuery } from './reconfigure-query.ts'
+import { changes, revision, successReply, wireStatus } from './reply-schemas.ts'
+import { ADMIN_PREFIX, type Call, defineRoute, type Route } from './route.ts'
 
 /** Core validates it: which fields there are depends on the drivers the server was built with. */
 const documentBody: BodyShape = {
@@ -22,8 +24,6 @@ const documentBody: BodyShape = {
 }
 
 const startBody = objectBody(z.strictObject({ force: z.boolean('must be true or false').nullish() }))
-
-const revision = z.int().min(0)
 
 export const configureRoute: Route = defineRoute({
   operation: 'configure',
@@ -47,6 +47,10 @@ export const configureRoute: Route = defineRoute({
   },
 })
 
+const proof = z
+  .array(z.strictObject({ step: z.string(), detail: z.string(), milliseconds: z.number().min(0) }))
+  .openapi({ description: 'How the candidate was proven, step by step.' })
+
 export const reconfigureRoute: Route = defineRoute({
   operation: 'reconfigure',
   summary: 'Merge a patch into the configuration, prove the result and swap to it while serving',
@@ -56,19 +60,47 @@ export const reconfigureRoute: Route = defineRoute({
   scope: 'service',
   permission: ['kms:Configure'],
   body: documentBody,
-  reply: successReply({ status: wireStatus, revision, changed: changes }),
+  query: reconfigureQuery,
+  reply: z.union([
+    successReply({ status: wireStatus, revision, changed: changes }),
+    successReply({ dry_run: z.literal(true), status: wireStatus, revision, diff: changes, proof }),
+  ]),
   indented: true,
   lifecycle: true,
   async handle(call) {
-    const report = await call.manager.reconfigure(call.body, call.caller, precondition(call))
+    const { dryRun, confirmWithinSeconds } = call.query
+    const confirmed = confirmWithinSeconds === undefined ? {} : { confirmWithinSeconds }
+    const options = { ...precondition(call), ...confirmed }
+    if (dryRun) return { body: await rehearse(call, options) }
+    const report = await call.manager.reconfigure(call.body, call.caller, options)
     const text =
       report.outcome === 'unchanged'
         ? 'unchanged: the running configuration says this already.'
         : 'KMS reconfigured; the new configuration is serving.'
+    const wait =
+      report.outcome === 'unchanged' || confirmWithinSeconds === undefined
+        ? ''
+        : ` It is taken back in ${confirmWithinSeconds} s unless POST ${ADMIN_PREFIX}/kms/confirm comes before.`
     const { status, changed } = report
-    return { body: { success: true, message: message(text, report), status, revision: report.revision, changed } }
+    return {
+      body: { success: true, message: message(text + wait, report), status, revision: report.revision, changed },
+    }
   },
 })
+
+async function rehearse({ manager, body }: Call, options: ReconfigureOptions): Promise<object> {
+  const { status, revision: comparedWith, diff, proof: steps, notes } = await manager.rehearse(body, options)
+  const text = diff.length === 0 ? 'This would change nothing.' : 'This would be accepted. Nothing was changed.'
+  return {
+    success: true,
+    message: [text, ...notes].join(' '),
+    dry_run: true,
+    status,
+    revision: comparedWith,
+    diff,
+    proof: steps,
+  }
+}
 
 export const startRoute: Route = defineRoute({
   operation: 'start',
@@ -146,12 +178,3 @@ export const clearCacheRoute: Route = defineRoute({
     return { body: { success: true, message: 'Caches cleared.', status: 'success' } }
   },
 })
-
-function precondition({ ifMatch }: Call): { readonly ifMatch?: string } {
-  return ifMatch === undefined ? {} : { ifMatch }
-}
-
-/** What happened, and what the operator should know about it. */
-function message(text: string, { notes }: LifecycleReport): string {
-  return [text, ...notes].join(' ')
-}

@@ -38,6 +38,7 @@ export function createOpenApiDocument(routes: readonly Route[]): OpenApiDocument
 function describe(route: Route, path: string, index: number, method: Method): RouteConfig {
   const signed = route.scope === 'public' ? undefined : route
   const { body, query } = signed ?? {}
+  const placeholder = /\{(\w+)\}$/.exec(path)?.[1]
   const suffix = `${method === route.methods[0] ? '' : `_${method.toLowerCase()}`}${index === 0 ? '' : `_${index}`}`
   return {
     method: OPERATIONS[method],
@@ -47,7 +48,7 @@ function describe(route: Route, path: string, index: number, method: Method): Ro
     security: signed === undefined ? [] : [{ sigv4: [] }],
     ...(signed === undefined ? {} : { 'x-kms-permissions': [...signed.permission] }),
     request: {
-      ...(path.endsWith('{key_id}') ? { params: z.object({ key_id: z.string() }) } : {}),
+      ...(placeholder === undefined ? {} : { params: z.object({ [placeholder]: z.string() }) }),
       ...(query === undefined ? {} : { query: query.schema }),
       ...(body === undefined || method === 'GET'
         ? {}

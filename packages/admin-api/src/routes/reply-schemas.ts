@@ -28,5 +28,11 @@ const change = z
 
 export const changes: z.ZodType = z.array(change)
 
+/** Of the stored document; 0 when there is none. */
+export const revision: z.ZodInt = z.int().min(0)
+
+/** A driver's summary of a configuration; no secrets. */
+export const summary: z.ZodType = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+
 /** Base64 in its canonical form. */
 export const base64: z.ZodString = z.string().openapi({ format: 'byte' })

@@ -26,7 +26,9 @@ import {
   stopRoute,
 } from './lifecycle-routes.ts'
 import { createOpenApiDocument, type OpenApiDocument } from './open-api-document.ts'
+import { confirmRoute, historyRoute, rollbackRoute } from './past-routes.ts'
 import { addPolicyRoute, listPoliciesRoute, policyInfoRoute, removePolicyRoute } from './policy-routes.ts'
+import { listRetiredRoute, mendRetiredRoute, removeRetiredRoute } from './retired-routes.ts'
 import { MINIO_PREFIX, type PublicRoute, pathsOf, type Route } from './route.ts'
 import { statusRoute } from './status-route.ts'
 import {
@@ -75,6 +77,12 @@ export const routes: readonly Route[] = [
   startRoute,
   stopRoute,
   configRoute,
+  historyRoute,
+  rollbackRoute,
+  confirmRoute,
+  listRetiredRoute,
+  mendRetiredRoute,
+  removeRetiredRoute,
   clearCacheRoute,
   createKeyRoute,
   listKeysRoute,
@@ -107,11 +115,11 @@ export interface PathRoutes {
 }
 
 export interface FoundPath extends PathRoutes {
-  /** What stands for `{key_id}`, undecoded. */
+  /** What stands for the placeholder at the end of the path, undecoded. */
   readonly rawKey: string | undefined
 }
 
-const KEY = '{key_id}'
+const PLACEHOLDER = /\{(\w+)\}$/
 
 const byPath = new Map<string, Map<string, Route>>()
 for (const route of routes) {
@@ -126,21 +134,22 @@ for (const route of routes) {
 }
 
 const fixed = new Map<string, FoundPath>()
-const open: { readonly prefix: string; readonly routes: PathRoutes }[] = []
+const open: { readonly prefix: string; readonly placeholder: string; readonly routes: PathRoutes }[] = []
 for (const [path, byMethod] of byPath) {
   const found = { byMethod, allow: [...byMethod.keys()].sort().join(', ') }
-  if (path.endsWith(KEY)) open.push({ prefix: path.slice(0, -KEY.length), routes: found })
-  else fixed.set(path, { ...found, rawKey: undefined })
+  const [end, placeholder] = PLACEHOLDER.exec(path) ?? []
+  if (end === undefined || placeholder === undefined) fixed.set(path, { ...found, rawKey: undefined })
+  else open.push({ prefix: path.slice(0, -end.length), placeholder, routes: found })
 }
 
 /** Finds the routes of a raw path, which is compared as it is; `undefined` when there are none. */
 export function findPath(rawPath: string): FoundPath | undefined {
   const found = fixed.get(rawPath)
   if (found !== undefined) return found
-  for (const { prefix, routes: pathRoutes } of open) {
+  for (const { prefix, placeholder, routes: pathRoutes } of open) {
     if (!rawPath.startsWith(prefix)) continue
     const rawKey = rawPath.slice(prefix.length)
-    if (namesKey(rawKey)) return { ...pathRoutes, rawKey }
+    if (placeholder === 'key_id' ? namesKey(rawKey) : /^[^/]+$/.test(rawKey)) return { ...pathRoutes, rawKey }
   }
   return undefined
 }

@@ -17,7 +17,7 @@ export interface RouteInput {
   /** `undefined` while the body could not be parsed. */
   readonly json: unknown
   readonly query: Query
-  /** The end of the path of a route with `{key_id}`, decoded. */
+  /** The end of the path of a route with `{key_id}` or `{realm}`, decoded. */
   readonly pathKey: string | undefined
 }
 
@@ -61,7 +61,7 @@ interface RouteFacts {
   readonly operation: string
   readonly summary: string
   readonly methods: readonly [Method, ...Method[]]
-  /** Below {@link ADMIN_PREFIX}: the canonical path, then its aliases. `{key_id}` can only be the end of a path. */
+  /** Below {@link ADMIN_PREFIX}: the canonical path, then its aliases. `{key_id}` or `{realm}` can only be the end of one. */
   readonly paths: readonly [string, ...string[]]
   /** Below {@link MINIO_PREFIX}. */
   readonly minioPaths: readonly string[]

@@ -1,10 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import type { ConfigDocument, KmsManager, ManagerStatus } from '@kms/core'
-import { wireStatus } from './reply-schemas.ts'
+import { summary, wireStatus } from './reply-schemas.ts'
 import { defineRoute, type Route } from './route.ts'
 
 const count = z.int().min(0)
-const summaryValue = z.union([z.string(), z.number(), z.boolean(), z.null()])
 
 const statusReply = z
   .strictObject({
@@ -23,7 +22,7 @@ const statusReply = z
         max_cached_keys: count,
         cache_ttl_seconds: count,
         cache_summary: z.strictObject({ max_keys: count, ttl_seconds: count, enable_metrics: z.boolean() }).nullable(),
-        backend_summary: z.record(z.string(), summaryValue),
+        backend_summary: summary,
       })
       .nullable(),
     cache: z.strictObject({ hits: count, misses: count, entries: count, evictions: count }).nullable(),
@@ -69,7 +68,7 @@ function describeStatus(manager: KmsManager): object {
   }
 }
 
-function summarise(config: ConfigDocument, { backendSummary }: ManagerStatus): object {
+function summarise(config: ConfigDocument, { backendSummary = {}, credentialsExpireAt }: ManagerStatus): object {
   const { max_cached_keys, cache_ttl_seconds } = config
   return {
     backend_type: config.backend_type,
@@ -82,6 +81,10 @@ function summarise(config: ConfigDocument, { backendSummary }: ManagerStatus): o
     cache_summary: config.enable_cache
       ? { max_keys: max_cached_keys, ttl_seconds: cache_ttl_seconds, enable_metrics: true }
       : null,
-    backend_summary: backendSummary ?? {},
+    // When a token ends is no part of a configuration: what is open knows.
+    backend_summary:
+      'token_expires_at' in backendSummary && credentialsExpireAt !== undefined
+        ? { ...backendSummary, token_expires_at: new Date(credentialsExpireAt).toISOString() }
+        : backendSummary,
   }
 }

@@ -21,6 +21,8 @@ export interface KeyMemory {
 export interface CanarySet {
   /** Whether no key of this realm was ever seen. */
   readonly isEmpty: boolean
+  /** How many key versions there are canaries of, those of destroyed keys left out. */
+  readonly keyVersions: number
   memory(keyId: string): KeyMemory | undefined
   /** Remembers a canary, durably before it resolves; it also marks the version as seen. */
   add(canary: Canary): Promise<void>
@@ -37,6 +39,6 @@ export interface CanarySet {
 export interface CanaryStore {
   /** The canaries of a realm, empty for one never seen. Repeated calls give the same set. */
   open(realm: Realm): Promise<CanarySet>
-  /** Releases everything; sets opened before fail afterwards. */
+  /** Releases everything; `open`, and sets opened before, fail afterwards. */
   close(): Promise<void>
 }

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -48,6 +48,8 @@ describe('a canary set', () => {
     expect(set.isEmpty).toBe(true)
     expect(set.memory('a')).toBeUndefined()
     expect(await set.sample(10)).toEqual([])
+    // Looking leaves no trace.
+    expect(await readdir(directory)).toEqual([])
   })
 
   it('remembers across restarts what was added and destroyed', async () => {

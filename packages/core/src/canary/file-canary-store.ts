@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -7,7 +8,7 @@ import type { Realm } from '../envelope/envelope.ts'
 import { kmsError } from '../errors/kms-error.ts'
 import type { Random } from '../random.ts'
 import { syncDirectory } from '../state/durable-file.ts'
-import { storageFailed } from '../state/storage-error.ts'
+import { errnoOf, storageFailed } from '../state/storage-error.ts'
 import type { Canary, CanarySet, CanaryStore } from './canary-store.ts'
 
 export interface FileCanaryStoreOptions {
@@ -49,8 +50,10 @@ const NEWLINE = 0x0a
  */
 export function createFileCanaryStore(options: FileCanaryStoreOptions): CanaryStore {
   const sets = new Map<Realm, Promise<OpenSet>>()
+  let closed = false
   return {
-    open(realm) {
+    async open(realm) {
+      if (closed) throw kmsError('StorageFailed', { what: 'the canaries', reason: 'they were closed' })
       let set = sets.get(realm)
       if (set === undefined) {
         set = openSet(realm, options)
@@ -60,6 +63,7 @@ export function createFileCanaryStore(options: FileCanaryStoreOptions): CanarySt
       return set
     },
     async close() {
+      closed = true
       const opened = [...sets.values()]
       sets.clear()
       for (const set of opened) await (await set.catch(() => undefined))?.close()
@@ -68,40 +72,41 @@ export function createFileCanaryStore(options: FileCanaryStoreOptions): CanarySt
 }
 
 async function openSet(realm: Realm, options: FileCanaryStoreOptions): Promise<OpenSet> {
-  const { directory } = options
-  const path = join(directory, `${realm}.log`)
-  let file: FileHandle
+  const path = join(options.directory, `${realm}.log`)
+  let file: FileHandle | undefined
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    file = await open(path, 'a+', 0o600)
+    file = await open(path, constants.O_RDWR | constants.O_APPEND)
   } catch (error) {
-    throw storageFailed(path, error)
+    if (errnoOf(error) !== 'ENOENT') throw storageFailed(path, error)
   }
   try {
     return await readSet(realm, file, path, options)
   } catch (error) {
-    await file.close()
+    await file?.close()
     throw error
   }
 }
 
+/** `file` is absent as long as nothing was ever remembered of the realm: looking at a store leaves no trace. */
 async function readSet(
   realm: Realm,
-  file: FileHandle,
+  file: FileHandle | undefined,
   path: string,
   { directory, random, onDamaged }: FileCanaryStoreOptions,
 ): Promise<OpenSet> {
-  let content: Buffer
-  try {
-    content = await file.readFile()
-    const complete = content.lastIndexOf(NEWLINE) + 1
-    if (complete < content.length) {
-      await file.truncate(complete)
-      content = content.subarray(0, complete)
+  let content: Buffer = Buffer.alloc(0)
+  if (file !== undefined) {
+    try {
+      content = await file.readFile()
+      const complete = content.lastIndexOf(NEWLINE) + 1
+      if (complete < content.length) {
+        await file.truncate(complete)
+        content = content.subarray(0, complete)
+      }
+      await syncDirectory(directory)
+    } catch (error) {
+      throw storageFailed(path, error)
     }
-    await syncDirectory(directory)
-  } catch (error) {
-    throw storageFailed(path, error)
   }
 
   const memories = new Map<string, Memory>()
@@ -139,13 +144,28 @@ async function readSet(
   // Appends that arrive while one is being written share the next write and fsync.
   let waiting: { text: string; done: Promise<void> } | undefined
   let writing: Promise<void> = Promise.resolve()
+  let closed = false
+
+  async function create(): Promise<FileHandle> {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const created = await open(path, 'a+', 0o600)
+    try {
+      await syncDirectory(directory)
+      return created
+    } catch (error) {
+      await created.close()
+      throw error
+    }
+  }
 
   async function write(text: string): Promise<void> {
     try {
+      if (closed) throw new Error('it was closed')
+      file ??= await create()
       await file.appendFile(text)
       await file.datasync()
     } catch (error) {
-      await file.truncate(size).catch(() => {})
+      await file?.truncate(size).catch(() => {})
       throw storageFailed('the canaries', error)
     }
   }
@@ -173,10 +193,10 @@ async function readSet(
     await waiting.done
   }
 
-  async function read({ keyId, version, offset, length }: Entry): Promise<Canary | undefined> {
+  async function readEntry({ keyId, version, offset, length }: Entry): Promise<Canary | undefined> {
     const bytes = Buffer.allocUnsafe(length)
-    const { bytesRead } = await file.read(bytes, 0, length, offset)
-    const line = bytesRead === length ? parseLine(bytes.toString('utf8')) : undefined
+    const read = await file?.read(bytes, 0, length, offset)
+    const line = read?.bytesRead === length ? parseLine(bytes.toString('utf8')) : undefined
     if (line === undefined || !('envelope' in line)) return undefined
     const envelope = decodeBase64(line.envelope)
     return envelope === undefined ? undefined : { keyId, version, envelope, digest: Buffer.from(line.sha256, 'hex') }
@@ -185,6 +205,9 @@ async function readSet(
   return {
     get isEmpty() {
       return memories.size === 0
+    },
+    get keyVersions() {
+      return entries.filter((entry) => !isDestroyed(entry)).length
     },
     memory(keyId) {
       const memory = memories.get(keyId)
@@ -211,14 +234,15 @@ async function readSet(
       }
       const canaries: Canary[] = []
       for (const entry of chosen) {
-        const canary = await read(entry)
+        const canary = await readEntry(entry)
         if (canary !== undefined) canaries.push(canary)
       }
       return canaries
     },
     async close() {
       await writing.catch(() => {})
-      await file.close()
+      closed = true
+      await file?.close()
     },
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { kmsError } from '../errors/kms-error.ts'
 import { parseKeyReference } from '../keys/key-name.ts'
 import type { BackendDriver, ConfigDocument } from './driver.ts'
-import { isJsonObject, type JsonObject } from './json.ts'
+import { isJsonObject, type JsonObject, valueAt } from './json.ts'
 import { nearest } from './nearest.ts'
 
 /** Schemas of the fields every backend shares, with the defaults and bounds of contract §2. */
@@ -90,13 +90,8 @@ export function createConfigSchema(drivers: readonly BackendDriver[]): ConfigSch
     parse(document) {
       const driver = findDriver(document['backend_type'])
       for (const group of driver.exclusive) {
-        const present = group.filter((field) => document[field] !== undefined)
-        if (present.length > 1) {
-          throw kmsError('ValidationError', {
-            path: present[1] as string,
-            reason: `excludes ${present[0]}: give one of ${group.join(', ')}`,
-          })
-        }
+        const present = group.filter((field) => valueAt(document, field.split('.')) !== undefined)
+        if (present.length > 1) throw exclusiveConflict(group, present)
       }
       const result = (schemas.get(driver) as z.ZodType).safeParse(document)
       if (!result.success) throw fromZod(result.error, document)
@@ -106,6 +101,14 @@ export function createConfigSchema(drivers: readonly BackendDriver[]): ConfigSch
       return config
     },
   }
+}
+
+/** `ValidationError` for a payload that names several fields of a group of which one may be set. */
+export function exclusiveConflict(group: readonly string[], [first, second = '']: readonly string[]): Error {
+  return kmsError('ValidationError', {
+    path: second,
+    reason: `excludes ${first}: give one of ${group.join(', ')}`,
+  })
 }
 
 function unknownField(field: string, known: Iterable<string>): Error {

@@ -83,8 +83,13 @@ export interface BackendDriver {
   canonicalise?(field: string, value: unknown): unknown
   /** Paths of the secrets, e.g. `['master_key']`, `['auth_method', 'approle', 'secret_id']`. */
   readonly secrets: readonly (readonly string[])[]
-  /** Groups of top-level fields of which at most one is set: supplying one clears the others. */
+  /** Groups of fields (dotted paths) of which at most one is set: supplying one clears the others. */
   readonly exclusive: readonly (readonly string[])[]
+  /**
+   * Top-level fields that say how the store is sealed (its root key), not how it is reached. They change with the store, so
+   * going back to an older configuration of a known store keeps the present ones.
+   */
+  readonly rootKeyFields?: readonly string[]
   /** Top-level fields holding `{variant: {…}}`: naming another variant replaces the whole value. */
   readonly variants: readonly string[]
   /**

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { memoryDriver } from '../testing/index.ts'
 import { diffConfig } from './compare.ts'
@@ -25,7 +26,7 @@ const schema = createConfigSchema([memory, other])
 function merge(
   payload: unknown,
   current?: ConfigDocument,
-  options: { mode?: 'merge' | 'replace'; known?: Record<string, ConfigDocument> } = {},
+  options: { mode?: 'merge' | 'replace' | 'mend'; known?: Record<string, ConfigDocument> } = {},
 ) {
   return mergeConfig(payload, {
     schema,
@@ -123,6 +124,7 @@ describe('what is refused, and changes nothing', () => {
     ['cache_ttl_seconds 86401', { ...base, cache_ttl_seconds: 86_401 }, /^cache_ttl_seconds: /],
     ['a default key that is no name', { ...base, default_key_id: '../a' }, /^default_key_id: /],
     ['a blank secret with none stored', { ...base, token: '' }, /^token: is blank and no secret is stored/],
+    ['a secret of white space with none stored', { ...base, token: ' \t' }, /^token: is blank and no secret is stored/],
     [
       'a redacted secret with none stored',
       { ...base, auth: { password: { user: 'u', secret: '***' } } },
@@ -131,6 +133,16 @@ describe('what is refused, and changes nothing', () => {
     [
       'two of an exclusive group',
       { ...base, endpoint: 'memory://x', token: 't', token_file: '/t' },
+      /^token_file: excludes token/,
+    ],
+    [
+      'two of an exclusive group, deep inside',
+      { ...base, auth: { password: { user: 'u', secret: 's', secret_file: '/s' } } },
+      /^auth\.password\.secret_file: excludes auth\.password\.secret/,
+    ],
+    [
+      'one of an exclusive group beside a secret to be kept',
+      { ...base, endpoint: 'memory://x', token: '***', token_file: '/t' },
       /^token_file: excludes token/,
     ],
     [
@@ -190,7 +202,7 @@ describe('rule 1: variants and secrets', () => {
     expect(reveal(config['auth'])).toEqual({ certificate: { subject: 'x' } })
   })
 
-  it.each([{ user: 'v' }, { user: 'v', secret: '' }, { user: 'v', secret: '***' }])(
+  it.each([{ user: 'v' }, { user: 'v', secret: '' }, { user: 'v', secret: ' ' }, { user: 'v', secret: '***' }])(
     'keeps the stored secret for %j',
     (password) => {
       const merged = merge({ auth: { password } }, stored)
@@ -214,6 +226,19 @@ describe('rule 2: exclusive groups', () => {
     expect(config['token_file']).toBe('/t')
     expect(reveal(merge({ token: 'new' }, config).config)).toMatchObject({ token: 'new' })
     expect(merge({ token: 'new' }, config).config['token_file']).toBeUndefined()
+  })
+
+  it('clears the others inside a variant', () => {
+    const stored = merge({ auth: { password: { user: 'u', secret: 's' } } }, first).config
+    const file = merge({ auth: { password: { secret_file: '/s' } } }, stored).config
+    expect(reveal(file['auth'])).toEqual({ password: { user: 'u', secret_file: '/s' } })
+    expect(reveal(merge({ auth: { password: { secret: 'n' } } }, file).config['auth'])).toEqual({
+      password: { user: 'u', secret: 'n' },
+    })
+  })
+
+  it('clears nothing for a member that is null', () => {
+    expect(reveal(merge({ token_file: null }, first).config)).toMatchObject({ token: 'tok' })
   })
 })
 
@@ -282,6 +307,96 @@ describe('replace (configure)', () => {
     )
     expect(() => merge({ ...shown, endpoint: 'memory://two' }, first, { mode: 'replace' })).toThrow(
       bad('SecretRequired', /^token: /),
+    )
+  })
+})
+
+describe('mend (a retired store)', () => {
+  it('carries everything over to another place, but no secret to another connection', () => {
+    const { config } = merge({ name: 'moved', timeout_seconds: 5 }, first, { mode: 'mend' })
+    expect(reveal(config)).toEqual({ ...(reveal(first) as object), name: 'moved', timeout_seconds: 5 })
+    expect(() => merge({ endpoint: 'memory://two' }, first, { mode: 'mend' })).toThrow(
+      bad('SecretRequired', /^token: /),
+    )
+  })
+
+  it.each<[Record<string, unknown>, RegExp]>([
+    [{ default_key_id: 'k' }, /^default_key_id: is not part of the connection/],
+    [{ enable_cache: true }, /^enable_cache: is not part of the connection/],
+    [{ allow_offline_decryption: true }, /^allow_offline_decryption: is not part/],
+    [{ backend_type: 'other', name: 'a' }, /^backend_type: the store is one of the memory backend/],
+    [{ colour: 'red' }, /^colour: is not a field of the memory backend/],
+  ])('refuses %j', (patch, message) => {
+    expect(() => merge(patch, first, { mode: 'mend' })).toThrow(bad('ValidationError', message))
+  })
+
+  it('takes the backend_type the store has', () => {
+    expect(diffConfig(first, merge({ backend_type: 'Memory' }, first, { mode: 'mend' }).config)).toEqual([])
+  })
+})
+
+describe('any patch', () => {
+  const secret = fc.constantFrom<unknown>('', ' ', '***', 'new', null, 7)
+  const anyAuth = fc.oneof(
+    fc
+      .record(
+        { user: fc.constantFrom('u', 'v'), secret, secret_file: fc.constantFrom('/s', null) },
+        { requiredKeys: [] },
+      )
+      .map((password) => ({ password })),
+    fc.constant({ certificate: { subject: 'x' } }),
+    fc.constant({ Password: { secret: '***' } }),
+    fc.constant(null),
+  )
+  const anyPatch = fc.record(
+    {
+      backend_type: fc.constantFrom('memory', 'Memory', 'other'),
+      name: fc.constantFrom<unknown>('a', 'b', 'c', null, ''),
+      endpoint: fc.constantFrom('memory://one', 'memory://two', null),
+      token: secret,
+      token_file: fc.constantFrom('/t', null),
+      auth: anyAuth,
+      colour: fc.constant('red'),
+      timeout_seconds: fc.integer({ min: -1, max: 302 }),
+    },
+    { requiredKeys: [] },
+  )
+  const known = {
+    'memory:b': merge({ backend_type: 'memory', name: 'b', endpoint: 'memory://b', token: 'tok-b' }).config,
+  }
+  const stored = [first, merge({ auth: { password: { user: 'u', secret: 'deep' } } }, first).config]
+  /** Where each stored secret may appear: at its own place, under its own connection. */
+  const homes: Readonly<Record<string, readonly [string, string]>> = {
+    tok: ['a', 'memory://one'],
+    deep: ['a', 'memory://one'],
+    'tok-b': ['b', 'memory://b'],
+  }
+
+  it('is refused with a reason, or gives a valid document in which every stored secret is where it belongs', () => {
+    fc.assert(
+      fc.property(
+        anyPatch,
+        fc.constantFrom(...stored),
+        fc.constantFrom('merge' as const, 'replace' as const),
+        (patch, current, mode) => {
+          let merged: ReturnType<typeof merge>
+          try {
+            merged = merge(patch, current, { mode, known })
+          } catch (error) {
+            expect(error).toMatchObject({ code: expect.stringMatching(/^(?:ValidationError|SecretRequired)$/) })
+            return
+          }
+          const { config, suppliesSecret } = merged
+          expect(diffConfig(config, schema.parse(config))).toEqual([])
+          const text = JSON.stringify(reveal(config))
+          for (const [value, [name, endpoint]] of Object.entries(homes)) {
+            if (text.includes(`"${value}"`)) expect(config).toMatchObject({ name, endpoint })
+          }
+          expect(text).not.toContain('***')
+          expect(suppliesSecret).toBe(JSON.stringify(patch).includes('"new"'))
+        },
+      ),
+      { numRuns: 2000 },
     )
   })
 })

@@ -1,5 +1,5 @@
 import { kmsError } from '../errors/kms-error.ts'
-import { type ConfigSchema, commonFields } from './config-schema.ts'
+import { type ConfigSchema, commonFields, exclusiveConflict } from './config-schema.ts'
 import type { BackendDriver, ConfigDocument } from './driver.ts'
 import { isJsonObject, type JsonObject, valueAt, withValueAt } from './json.ts'
 import { REDACTED, Secret } from './secret.ts'
@@ -7,8 +7,12 @@ import { REDACTED, Secret } from './secret.ts'
 /** What {@link mergeConfig} needs to know besides the patch. */
 export interface MergeOptions {
   readonly schema: ConfigSchema
-  /** `merge`: what the payload omits stays. `replace`: it goes; only secrets given as blank or `***` are kept. */
-  readonly mode: 'merge' | 'replace'
+  /**
+   * `merge`: what the payload omits stays. `replace`: it goes; only secrets given as blank or `***` are kept. `mend`: as
+   * `merge`, for another way to the same store, so what is stored carries over wherever the payload points; the common
+   * fields other than the deadline and the retries are not part of it.
+   */
+  readonly mode: 'merge' | 'replace' | 'mend'
   /** The stored configuration, if there is one. */
   readonly current: ConfigDocument | undefined
   /** The configuration with which the store at this place was last used, if it is a known one. */
@@ -29,12 +33,14 @@ export interface MergedConfig {
 export function mergeConfig(payload: unknown, options: MergeOptions): MergedConfig {
   const { schema, current } = options
   // A document that replaces the stored one says itself which backend it is for.
-  const assumedType = options.mode === 'merge' ? current?.backend_type : undefined
+  const assumedType = options.mode === 'replace' ? undefined : current?.backend_type
   const patch = schema.canonicalise(payload, assumedType)
   const driver = schema.driver(patch['backend_type'] ?? assumedType)
+  if (options.mode === 'mend') refuseBeyondConnection(patch, assumedType)
   const { kept, patch: cleaned, suppliesSecret } = separateSecrets(patch, driver)
+  refuseBothOfExclusive(cleaned, kept, driver)
   const stored = chooseBase(cleaned, driver, options)
-  const base = options.mode === 'merge' ? stored : only(kept, stored)
+  const base = options.mode === 'replace' ? only(kept, stored) : stored
   const merged = clearExclusive(mergePatch(base, cleaned, driver), cleaned, driver)
   const complete: JsonObject = { ...merged, backend_type: driver.type }
   refuseMovedSecrets(stored, complete, driver)
@@ -52,10 +58,11 @@ function separateSecrets(patch: JsonObject, driver: BackendDriver) {
   let suppliesSecret = false
   for (const path of driver.secrets) {
     const value = valueAt(cleaned, path)
-    if (value === '' || value === REDACTED) {
+    if (typeof value !== 'string') continue
+    if (value.trim() === '' || value === REDACTED) {
       kept.push(path)
       cleaned = withValueAt(cleaned, path, undefined)
-    } else if (typeof value === 'string') suppliesSecret = true
+    } else suppliesSecret = true
   }
   return { kept, patch: cleaned, suppliesSecret }
 }
@@ -72,8 +79,9 @@ function only(paths: readonly (readonly string[])[], value: JsonObject): JsonObj
  * Rule 3: with the same backend at the same place the patch applies to the stored document. Otherwise the common
  * fields carry over, and backend fields and secrets come from the known store of that place or from nowhere.
  */
-function chooseBase(patch: JsonObject, driver: BackendDriver, { current, knownStore }: MergeOptions): JsonObject {
+function chooseBase(patch: JsonObject, driver: BackendDriver, { mode, current, knownStore }: MergeOptions): JsonObject {
   if (current === undefined) return {}
+  if (mode === 'mend') return current
   if (current.backend_type === driver.type) {
     const before = driver.identity(current)
     if (driver.identity(mergePatch(current, patch, driver)) === before) return current
@@ -115,15 +123,51 @@ function sameVariant(stored: unknown, value: JsonObject): boolean {
   return isJsonObject(stored) && Object.keys(value).every((variant) => Object.hasOwn(stored, variant))
 }
 
-/** Rule 2: one of an exclusive group clears the others, unless the patch itself names them (which validation refuses). */
+/** Rule 2: one of an exclusive group clears the others. */
 function clearExclusive(merged: JsonObject, patch: JsonObject, driver: BackendDriver): JsonObject {
   let result = merged
   for (const group of driver.exclusive) {
-    if (!group.some((field) => patch[field] !== undefined && patch[field] !== null)) continue
-    for (const field of group) if (patch[field] === undefined) result = withValueAt(result, [field], undefined)
+    const members = group.map(pathOf)
+    const given = members.find((path) => isGiven(patch, path))
+    if (given === undefined) continue
+    for (const path of members) if (path !== given) result = withValueAt(result, path, undefined)
   }
   return result
 }
+
+/** Rule 2 is about what is stored; a payload that names two of a group means nothing, a secret to be kept included. */
+function refuseBothOfExclusive(patch: JsonObject, kept: readonly (readonly string[])[], driver: BackendDriver): void {
+  const keptFields = new Set(kept.map((path) => path.join('.')))
+  for (const group of driver.exclusive) {
+    const named = group.filter((field) => isGiven(patch, pathOf(field)) || keptFields.has(field))
+    if (named.length > 1) throw exclusiveConflict(group, named)
+  }
+}
+
+function pathOf(field: string): readonly string[] {
+  return field.split('.')
+}
+
+function isGiven(patch: JsonObject, path: readonly string[]): boolean {
+  const value = valueAt(patch, path)
+  return value !== undefined && value !== null
+}
+
+/** A store keeps its backend, and how a retired one would wrap is nothing to mend. */
+function refuseBeyondConnection(patch: JsonObject, type: string | undefined): void {
+  for (const field of Object.keys(patch)) {
+    if (field === 'backend_type' ? patch[field] === type : !commonFields.has(field) || CONNECTION_FIELDS.has(field)) {
+      continue
+    }
+    const reason =
+      field === 'backend_type'
+        ? `the store is one of the ${type} backend and stays one`
+        : 'is not part of the connection of a retired store'
+    throw kmsError('ValidationError', { path: field, reason })
+  }
+}
+
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set(['timeout_seconds', 'retry_attempts'])
 
 /** Rule 4: a stored secret never follows a changed address. */
 function refuseMovedSecrets(base: JsonObject, merged: JsonObject, driver: BackendDriver): void {

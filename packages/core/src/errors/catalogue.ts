@@ -133,6 +133,19 @@ export const errorCatalogue = {
     s3Status: 400,
     template: 'There is no such policy. GET /rustfs/admin/v3/list-canned-policies lists the policies.',
   },
+  NoSuchRevision: {
+    status: 404,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template:
+      'Revision {revision} is not kept here. GET /rustfs/admin/v3/kms/config/history lists those that can be returned to.',
+  },
+  NoSuchKeyStore: {
+    status: 404,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template: 'There is no retired key store {realm}. GET /rustfs/admin/v3/kms/retired lists them.',
+  },
   MethodNotAllowed: {
     status: 405,
     s3: 'MethodNotAllowed',
@@ -151,6 +164,12 @@ export const errorCatalogue = {
     s3: 'InvalidRequest',
     template:
       'The service is running. Change it with POST /rustfs/admin/v3/kms/reconfigure, which does not interrupt it.',
+  },
+  NothingToConfirm: {
+    status: 409,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template: 'No change can be confirmed: {reason}.',
   },
   KeyAlreadyExists: {
     status: 409,
@@ -208,6 +227,12 @@ export const errorCatalogue = {
     template:
       'The default key "{key}" does not exist in this key store. Name an existing key, or create it before making it the default.',
   },
+  StoreNotInitialised: {
+    status: 409,
+    s3: 'ServiceUnavailable',
+    s3Status: 503,
+    template: 'There is no key store at {place} yet, and this call makes none. Start or reconfigure does.',
+  },
   StoreNotOurs: {
     status: 409,
     s3: 'ServiceUnavailable',
@@ -246,6 +271,19 @@ export const errorCatalogue = {
     s3: 'ServiceUnavailable',
     s3Status: 503,
     template: 'What is at {place} is not key store {realm} as this server knows it: {reason}. Nothing was changed.',
+  },
+  StoreCopied: {
+    status: 409,
+    s3: 'ServiceUnavailable',
+    s3Status: 503,
+    template:
+      '{place} seems to hold a copy of key store {realm}, which serves from another place ({reason}). Stop the service first, so that nothing more is written to the one left behind, and configure the copy then.',
+  },
+  KeyStoreInUse: {
+    status: 409,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template: 'Key store {realm} is still needed: {reason}.',
   },
   PolicyInUse: { status: 409, s3: 'InvalidRequest', s3Status: 400, template: '{reason}' },
   ManagedByFile: { status: 409, s3: 'InvalidRequest', s3Status: 400, template: '{reason}' },

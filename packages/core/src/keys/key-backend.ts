@@ -114,6 +114,11 @@ export interface KeyBackend {
   /** The algorithm `wrap` produces. */
   readonly algorithm: WrapAlgorithm
   readonly capabilities: Capabilities
+  /**
+   * When the credentials it was opened with end, as far as is known now; milliseconds since the epoch. Absent where there are
+   * none, and where they do not end.
+   */
+  readonly credentialsExpireAt?: number | undefined
 
   /**
    * Makes a key with version 1 (or the last version of a destroyed key of that id + 1), durable before it returns.

@@ -1,13 +1,12 @@
 import type { Clock } from '../clock.ts'
-import type { Caller, ManagerEvent } from '../manager/manager-types.ts'
+import type { ManagerEvent } from '../manager/manager-types.ts'
+import { SYSTEM } from '../manager/system-caller.ts'
 import type { LifecycleQueue } from './lifecycle-queue.ts'
 import type { ServingListener } from './publisher.ts'
+import { RETRY_MS } from './retry-waits.ts'
 import type { ServiceStatus } from './service-status.ts'
 import type { ServingChange } from './serving-change.ts'
 import type { StoredDocument } from './stored-document.ts'
-
-/** Waits between attempts to start a service that is meant to run, in milliseconds; the last one repeats. */
-const RETRY_MS = [1000, 2000, 4000, 8000, 16_000, 30_000] as const
 
 /** Starts a service that is meant to run and does not, with capped backoff, until it runs or is stopped on purpose. */
 export interface Healing extends ServingListener {
@@ -21,12 +20,10 @@ export interface HealingOptions {
   readonly status: ServiceStatus
   readonly serving: () => Pick<ServingChange, 'start'>
   readonly clock: Clock
-  /** In whose name it starts. */
-  readonly caller: Caller
   readonly onEvent: (event: ManagerEvent) => void
 }
 
-export function createHealing({ queue, document, status, serving, clock, caller, onEvent }: HealingOptions): Healing {
+export function createHealing({ queue, document, status, serving, clock, onEvent }: HealingOptions): Healing {
   let cancel: (() => void) | undefined
   let ended = false
 
@@ -41,10 +38,17 @@ export function createHealing({ queue, document, status, serving, clock, caller,
     cancel = clock.after(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] as number, () => {
       void queue.run(async () => {
         if (ended || status.state.kind !== 'Error' || document.current?.desired !== 'running') return
+        const revisionBefore = document.current.revision
         try {
-          await serving().start(caller, false)
-          const { revision } = document.current
-          onEvent({ event: 'kms_started', message: 'The service recovered by itself.', revision })
+          await serving().start(SYSTEM, false)
+          onEvent({
+            event: 'kms_started',
+            message: 'The service recovered by itself.',
+            outcome: 'success',
+            caller: SYSTEM,
+            revisionBefore,
+            revision: document.current.revision,
+          })
         } catch {
           schedule(attempt + 1)
         }

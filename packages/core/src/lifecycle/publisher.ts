@@ -1,13 +1,14 @@
 import type { Clock } from '../clock.ts'
 import type { ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
-import { kmsError } from '../errors/kms-error.ts'
 import type { Snapshot } from '../manager/snapshot.ts'
+import type { Random } from '../random.ts'
 import { createDataKeyCache } from '../store/data-key-cache.ts'
 import type { OpenStore } from '../store/open-store.ts'
-import type { Candidate, StoreOpener } from './candidate.ts'
 import { publicReason } from './public-reason.ts'
-import { createRetiredStore, type RetiredStore } from './retired-store.ts'
+import type { RetiredHealth } from './retired-store.ts'
+import { createRetiredStores } from './retired-stores.ts'
+import type { Candidate, StoreOpener } from './store-opener.ts'
 import type { StoredDocument } from './stored-document.ts'
 
 /** Told, in order, when what serves changes; must neither throw nor wait. */
@@ -24,6 +25,13 @@ export interface Publisher {
   readonly snapshot: Snapshot | undefined
   /** Makes a candidate what serves; the store it replaces drains beside it, or retires when its realm is another one. */
   publish(config: ConfigDocument, candidate: Candidate): void
+  /**
+   * Follows the retired stores of the document, if something serves: those removed from it are closed. `mended` is
+   * another way to one of them, opened already.
+   */
+  followRetired(mended?: OpenStore): void
+  /** What is known of a retired store; `undefined` when nothing serves. */
+  retiredHealth(realm: Realm): RetiredHealth | undefined
   /** Serves nothing from now on; resolves when everything is drained (bounded by `timeout_seconds`) and closed. */
   unpublish(): Promise<void>
 }
@@ -32,30 +40,19 @@ export interface PublisherOptions {
   readonly document: StoredDocument
   readonly opener: StoreOpener
   readonly clock: Clock
+  readonly random: Random
   readonly listeners: readonly ServingListener[]
   readonly onWarning: (message: string) => void
 }
 
-export function createPublisher({ document, opener, clock, listeners, onWarning }: PublisherOptions): Publisher {
-  const retired = new Map<Realm, RetiredStore>()
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { document, opener, clock, random, listeners, onWarning } = options
+  const retired = createRetiredStores({ opener, clock, random, onWarning, settle })
   let snapshot: Snapshot | undefined
 
-  function retire(realm: Realm, opened: OpenStore | undefined): RetiredStore {
-    return createRetiredStore({
-      realm,
-      clock,
-      ...(opened === undefined ? {} : { opened }),
-      async open() {
-        const entry = document.current?.stores.get(realm)
-        if (entry === undefined) throw kmsError('UnknownKeyStore', { realm })
-        return opener.open(entry.config, realm)
-      },
-    })
-  }
-
   /** Lets something end in its own time; how it fails is only worth a warning. */
-  function settle(work: Promise<void> | undefined): void {
-    work?.catch((error: unknown) => onWarning(`A key store did not close cleanly: ${publicReason(error)}`))
+  function settle(work: Promise<void>): void {
+    work.catch((error: unknown) => onWarning(`A key store did not close cleanly: ${publicReason(error)}`))
   }
 
   return {
@@ -65,40 +62,42 @@ export function createPublisher({ document, opener, clock, listeners, onWarning 
 
     publish(config, { store, proof }) {
       const before = snapshot
-      for (const realm of document.current?.stores.keys() ?? []) {
-        if (realm === store.realm || retired.has(realm)) continue
-        const opened = before?.active.realm === realm ? before.active : undefined
-        retired.set(realm, retire(realm, opened))
-      }
-      const returning = retired.get(store.realm)
-      retired.delete(store.realm)
+      const { timeout_seconds: seconds } = before?.config ?? config
+      retired.follow(document.current?.stores ?? new Map(), store.realm, before?.active, seconds)
       snapshot = {
         config,
         active: store,
-        retired: new Map(retired),
+        retired: retired.current,
         defaultKeyId: proof.defaultKeyId,
         cache: config.enable_cache
           ? createDataKeyCache({ maxEntries: config.max_cached_keys, ttlSeconds: config.cache_ttl_seconds, clock })
           : undefined,
       }
       before?.cache?.clear()
-      settle(returning?.close(config.timeout_seconds))
-      if (before !== undefined && before.active.realm === store.realm) {
-        settle(before.active.retire(before.config.timeout_seconds))
-      }
+      if (before !== undefined && !retired.current.has(before.active.realm)) settle(before.active.retire(seconds))
       for (const listener of listeners) listener.onPublished(snapshot)
     },
+
+    followRetired(mended) {
+      if (snapshot === undefined) return
+      const { active, config } = snapshot
+      const stores = document.current?.stores ?? new Map()
+      const entry = mended && stores.get(mended.realm)
+      if (mended !== undefined && entry !== undefined) retired.replace(mended.realm, entry, mended)
+      retired.follow(stores, active.realm, undefined, config.timeout_seconds)
+      snapshot = { ...snapshot, retired: retired.current }
+    },
+
+    retiredHealth: (realm) => retired.current.get(realm)?.health,
 
     async unpublish() {
       const before = snapshot
       snapshot = undefined
       if (before === undefined) return
       for (const listener of listeners) listener.onUnpublished()
-      const { timeout_seconds } = before.config
+      const { timeout_seconds: seconds } = before.config
       before.cache?.clear()
-      const stores = [...retired.values()]
-      retired.clear()
-      await Promise.all([before.active.retire(timeout_seconds), ...stores.map((store) => store.close(timeout_seconds))])
+      await Promise.all([before.active.retire(seconds), retired.close(seconds)])
     },
   }
 }

@@ -1,59 +1,166 @@
 import type { Clock } from '../clock.ts'
+import type { ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
-import { isKmsError, kmsError } from '../errors/kms-error.ts'
+import { kmsError } from '../errors/kms-error.ts'
+import type { Random } from '../random.ts'
+import { withDeadline } from '../store/deadline.ts'
 import type { OpenStore } from '../store/open-store.ts'
+import { jitter } from './jitter.ts'
+import { publicReason } from './public-reason.ts'
 
-/** A store kept only to unwrap; opened when it is first needed, so that an unreachable one blocks nothing. */
+/** What is known of a retired store without asking it. */
+export interface RetiredHealth {
+  /** `undefined` until the first attempt has ended. */
+  readonly healthy: boolean | undefined
+  readonly lastError: string | undefined
+  /** When its credentials end, if they do and it is open; milliseconds since the epoch. */
+  readonly credentialsExpireAt: number | undefined
+}
+
+/**
+ * A store kept only to unwrap. It is opened and probed in the background; while it cannot be reached it is quarantined:
+ * attempts are made with backoff, and whoever needs it meanwhile is told so at once. It never holds anybody else up.
+ */
 export interface RetiredStore {
   readonly realm: Realm
-  /** The opened store. Throws `BackendUnavailable` naming the realm when it cannot be opened. */
+  readonly health: RetiredHealth
+  /** The opened store. Throws `BackendUnavailable` naming the realm when it is quarantined, cannot be opened or is closed. */
   get(): Promise<OpenStore>
-  /** Closes it; it may be opened again. */
+  /**
+   * For good. Resolves when the work under way is done (at most `seconds`) and the store is closed; does not wait for one
+   * that is still being opened.
+   */
   close(seconds: number): Promise<void>
 }
 
 export interface RetiredStoreOptions {
   readonly realm: Realm
+  readonly config: ConfigDocument
   readonly clock: Clock
+  readonly random: Random
   /** Set when the store is open already, because it was the active one. */
   readonly opened?: OpenStore
-  open(): Promise<OpenStore>
+  /**
+   * Opens the store; what takes longer than `seconds`, or until `signal` is aborted, fails. What opens late closes itself.
+   */
+  open(seconds: number, signal: AbortSignal): Promise<OpenStore>
+  /** Told when it becomes unreachable, and when it is back; public text. */
+  readonly onWarning: (message: string) => void
 }
 
-/** After a failed attempt, the next one waits this long; requests meanwhile get the same answer at once. */
-const RETRY_AFTER_MS = 5000
+/** Longest time an attempt to open or a probe may take, whatever `timeout_seconds` allows an operation. */
+const ATTEMPT_SECONDS = 10
+/** Between probes of a store that answers. */
+const PROBE_MS = 60_000
+/** Waits between attempts while it does not; the last one repeats. */
+const BACKOFF_MS = [1000, 2000, 4000, 8000, 16_000, 30_000, 60_000] as const
 
-export function createRetiredStore({ realm, clock, opened, open }: RetiredStoreOptions): RetiredStore {
-  let store: Promise<OpenStore> | undefined = opened === undefined ? undefined : Promise.resolve(opened)
-  let failure: { readonly error: unknown; readonly at: number } | undefined
+export function createRetiredStore(options: RetiredStoreOptions): RetiredStore {
+  const { realm, config, clock, random, open, onWarning } = options
+  const attemptSeconds = Math.min(config.timeout_seconds, ATTEMPT_SECONDS)
+  let store: OpenStore | undefined = options.opened
+  let opening: Promise<OpenStore> | undefined
+  let healthy: boolean | undefined = store === undefined ? undefined : true
+  let quarantine: { readonly error: unknown; readonly until: number } | undefined
+  let failures = 0
+  let cancelTimer: (() => void) | undefined
+  const closing = new AbortController()
 
   function unavailable(cause: unknown): Error {
-    const reason = isKmsError(cause) ? cause.message : 'it could not be opened'
-    return kmsError('BackendUnavailable', { store: realm, reason }, { cause, retryAfterSeconds: RETRY_AFTER_MS / 1000 })
+    const waitMs = (quarantine?.until ?? 0) - clock.now()
+    const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000))
+    const reason = publicReason(cause).replace(/\.(?: Retry later\.)?$/, '')
+    return kmsError('BackendUnavailable', { store: realm, reason }, { cause, retryAfterSeconds })
   }
+
+  function schedule(ms: number): void {
+    cancelTimer?.()
+    cancelTimer = clock.after(jitter(ms, random), () => void probe())
+  }
+
+  function succeeded(): void {
+    if (quarantine !== undefined) onWarning(`Retired key store ${realm} answers again.`)
+    quarantine = undefined
+    healthy = true
+    failures = 0
+    schedule(PROBE_MS)
+  }
+
+  function failed(error: unknown): void {
+    if (quarantine === undefined) {
+      onWarning(`Retired key store ${realm} cannot be used and is set aside: ${publicReason(error)}`)
+    }
+    const wait = BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] as number
+    healthy = false
+    quarantine = { error, until: clock.now() + wait }
+    schedule(wait)
+  }
+
+  /** Opens it unless it is open; whoever asks meanwhile shares the attempt. */
+  function ensureOpen(): Promise<OpenStore> {
+    if (store !== undefined) return Promise.resolve(store)
+    if (opening !== undefined) return opening
+    opening = open(attemptSeconds, closing.signal)
+    opening.then(
+      (opened) => {
+        opening = undefined
+        if (closing.signal.aborted) {
+          opened.retire(0).catch(() => {})
+          return
+        }
+        store = opened
+        succeeded()
+      },
+      (error: unknown) => {
+        opening = undefined
+        if (!closing.signal.aborted) failed(error)
+      },
+    )
+    return opening
+  }
+
+  async function probe(): Promise<void> {
+    const probed = store
+    if (probed === undefined) {
+      await ensureOpen().catch(() => {})
+      return
+    }
+    try {
+      await withDeadline(probed.backend.health(), attemptSeconds, clock)
+      if (store === probed) succeeded()
+    } catch (error) {
+      if (store === probed) failed(error)
+    }
+  }
+
+  schedule(store === undefined ? 0 : PROBE_MS)
 
   return {
     realm,
+    get health() {
+      return {
+        healthy,
+        lastError: quarantine === undefined ? undefined : publicReason(quarantine.error),
+        credentialsExpireAt: store?.backend.credentialsExpireAt,
+      }
+    },
+
     async get() {
-      if (failure !== undefined && clock.now() - failure.at < RETRY_AFTER_MS) throw unavailable(failure.error)
-      store ??= open()
-      const attempt = store
+      if (closing.signal.aborted) throw kmsError('BackendUnavailable', { store: realm, reason: 'it was closed' })
+      if (quarantine !== undefined) throw unavailable(quarantine.error)
       try {
-        const result = await attempt
-        failure = undefined
-        return result
+        return await ensureOpen()
       } catch (error) {
-        if (store === attempt) {
-          store = undefined
-          failure = { error, at: clock.now() }
-        }
         throw unavailable(error)
       }
     },
+
     async close(seconds) {
-      const closing = store
+      closing.abort()
+      cancelTimer?.()
+      const opened = store
       store = undefined
-      await (await closing?.catch(() => undefined))?.retire(seconds)
+      await opened?.retire(healthy === false ? 0 : seconds)
     },
   }
 }

@@ -1,13 +1,29 @@
 import type { Clock } from '../clock.ts'
+import { diffConfig } from '../config/compare.ts'
 import type { ConfigSchema } from '../config/config-schema.ts'
 import type { ConfigDocument } from '../config/driver.ts'
 import type { Caller } from '../manager/manager-types.ts'
-import type { StateDocument } from '../state/state-document.ts'
-import { type Candidate, documentServing, type StoreOpener } from './candidate.ts'
+import type { StateDocument, Unconfirmed } from '../state/state-document.ts'
+import { documentServing } from './document-serving.ts'
+import { placeOf } from './known-place.ts'
 import { publicReason } from './public-reason.ts'
 import type { Publisher } from './publisher.ts'
+import { requireSameStore } from './same-store.ts'
 import type { ServiceStatus } from './service-status.ts'
-import type { StoredDocument } from './stored-document.ts'
+import type { Candidate, StoreOpener } from './store-opener.ts'
+import type { NextDocument, StoredDocument } from './stored-document.ts'
+
+export interface SwapOptions {
+  /** What made the change, for history. */
+  readonly action: string
+  readonly caller: Caller
+  /** Whether an empty place may become a store. */
+  readonly mayInitialise: boolean
+  /** Whether the default key must be able to wrap: yes for what somebody wants, no for what already served. */
+  readonly requireUsableDefaultKey: boolean
+  /** What the change is taken back to unless it is confirmed. */
+  readonly unconfirmed?: Unconfirmed
+}
 
 /** The two ways to begin serving: each opens, proves, commits and publishes, and undoes itself when a step fails. */
 export interface ServingChange {
@@ -17,10 +33,10 @@ export interface ServingChange {
    */
   start(caller: Caller, mayInitialise: boolean): Promise<readonly string[]>
   /**
-   * The effect `swap`: prove `config` beside what runs, store it, make it what serves. `isChange` demands a default key
-   * that may wrap. Throws as `start`; what ran before still runs then.
+   * The effect `swap`: prove `config` beside what runs, store it, make it what serves. Throws as `start`, and
+   * `StoreCopied`; what ran before still runs then.
    */
-  swap(config: ConfigDocument, action: string, caller: Caller, isChange: boolean): Promise<readonly string[]>
+  swap(config: ConfigDocument, options: SwapOptions): Promise<readonly string[]>
 }
 
 export interface ServingChangeOptions {
@@ -40,6 +56,14 @@ export function createServingChange(options: ServingChangeOptions): ServingChang
     status.lastError = candidate.proof.warnings[0]
   }
 
+  /** Nothing that is written to the store that serves may be lost by serving from what only looks like it. */
+  async function refuseCopy(config: ConfigDocument, { store }: Candidate): Promise<void> {
+    const { snapshot } = publisher
+    if (snapshot === undefined || snapshot.active.realm !== store.realm) return
+    const place = placeOf(config, schema)
+    if (place !== placeOf(snapshot.config, schema)) await requireSameStore(snapshot.active, store, place)
+  }
+
   return {
     async start(caller, mayInitialise) {
       const stored = document.current as StateDocument
@@ -50,16 +74,17 @@ export function createServingChange(options: ServingChangeOptions): ServingChang
           mayInitialise,
           requireUsableDefaultKey: false,
         })
-        const next = documentServing(stored.config, candidate, stored, schema, clock)
-        const { desired, active, defaultKey } = stored
-        const changes =
-          desired !== next.desired || active !== next.active || defaultKey?.keyId !== next.defaultKey?.keyId
-        if (changes) await document.commit(next, 'start', caller)
+        const { unconfirmed } = stored
+        const serving = documentServing(stored.config, candidate, stored, schema, clock)
+        const next = unconfirmed === undefined ? serving : { ...serving, unconfirmed }
+        if (tellsMore(next, stored)) await document.commit(next, 'start', caller)
         publish(stored.config, candidate)
         status.apply({ type: 'started' })
         return candidate.notes
       } catch (error) {
-        if (publisher.snapshot?.active !== candidate?.store) await candidate?.store.retire(0)
+        if (candidate !== undefined && publisher.snapshot?.active !== candidate.store) {
+          await opener.discard(candidate.store)
+        }
         const reason = publicReason(error)
         status.lastError = reason
         status.apply({ type: 'start-failed', reason })
@@ -67,17 +92,15 @@ export function createServingChange(options: ServingChangeOptions): ServingChang
       }
     },
 
-    async swap(config, action, caller, isChange) {
+    async swap(config, { action, caller, mayInitialise, requireUsableDefaultKey, unconfirmed }) {
       const stored = document.current
-      const candidate = await opener.prepare(config, {
-        document: stored,
-        mayInitialise: true,
-        requireUsableDefaultKey: isChange,
-      })
+      const candidate = await opener.prepare(config, { document: stored, mayInitialise, requireUsableDefaultKey })
       try {
-        await document.commit(documentServing(config, candidate, stored, schema, clock), action, caller)
+        await refuseCopy(config, candidate)
+        const next = documentServing(config, candidate, stored, schema, clock)
+        await document.commit(unconfirmed === undefined ? next : { ...next, unconfirmed }, action, caller)
       } catch (error) {
-        await candidate.store.retire(0)
+        await opener.discard(candidate.store)
         throw error
       }
       publish(config, candidate)
@@ -85,4 +108,11 @@ export function createServingChange(options: ServingChangeOptions): ServingChang
       return candidate.notes
     },
   }
+}
+
+/** Whether serving what is stored has to be stored: not when it served like this before. */
+function tellsMore(next: NextDocument, { desired, active, defaultKey, stores }: StateDocument): boolean {
+  if (desired !== next.desired || active !== next.active || defaultKey?.keyId !== next.defaultKey?.keyId) return true
+  const known = active === undefined ? undefined : stores.get(active)
+  return known === undefined || diffConfig(known.config, next.config).length > 0
 }

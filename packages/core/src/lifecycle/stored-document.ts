@@ -20,9 +20,11 @@ export interface StoredDocumentOptions {
   readonly configStore: ConfigStore
   readonly clock: Clock
   readonly random: Random
+  /** Told after each load and commit. */
+  readonly onStored: () => void
 }
 
-export function createStoredDocument({ configStore, clock, random }: StoredDocumentOptions): StoredDocument {
+export function createStoredDocument({ configStore, clock, random, onStored }: StoredDocumentOptions): StoredDocument {
   let current: StateDocument | undefined
   return {
     get current() {
@@ -31,6 +33,7 @@ export function createStoredDocument({ configStore, clock, random }: StoredDocum
 
     async load() {
       current = await configStore.load()
+      onStored()
       return current
     },
 
@@ -46,6 +49,7 @@ export function createStoredDocument({ configStore, clock, random }: StoredDocum
       }
       await configStore.save(saved, before)
       current = saved
+      onStored()
       return saved
     },
   }

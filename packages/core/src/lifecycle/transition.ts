@@ -7,13 +7,15 @@ export type ServiceState =
 
 /**
  * What happens to the service. Calls ask for something; the other events report how an effect ended.
- * `equal` / `changed`: how the document of the call compares with the stored one.
+ * `equal` / `changed`: how the document of the call compares with the stored one. `wanted`: whether the service is meant to
+ * run.
  */
 export type ServiceEvent =
   | { readonly type: 'configure'; readonly equal: boolean }
   | { readonly type: 'start'; readonly force: boolean }
   | { readonly type: 'stop' }
   | { readonly type: 'reconfigure'; readonly changed: boolean }
+  | { readonly type: 'rollback'; readonly changed: boolean; readonly wanted: boolean }
   | { readonly type: 'started' }
   | { readonly type: 'start-failed'; readonly reason: string }
   | { readonly type: 'stopped' }
@@ -51,6 +53,10 @@ export function transition(state: ServiceState, event: ServiceEvent): Transition
       return stay(state.kind === 'Running' || state.kind === 'Error' ? 'close' : 'none')
     case 'reconfigure':
       return stay(state.kind === 'Running' && !event.changed ? 'none' : 'swap')
+    case 'rollback':
+      if (state.kind === 'NotConfigured') return { ok: false, code: 'NoConfiguration' }
+      if (!event.changed && state.kind !== 'Error') return stay('none')
+      return stay(event.wanted ? 'swap' : 'save')
     case 'started':
     case 'reconfigured':
       return become({ kind: 'Running' })

@@ -340,7 +340,8 @@ describe('moving to another store', () => {
       message: expect.stringContaining(store('a').realm ?? '-'),
     })
     store('a').faults.recover('open')
-    clock.advance(5001)
+    clock.advance(2000)
+    await expect.poll(() => manager.retired()[0]?.healthy).toBe(true)
     expect((await decrypt(manager, old.ciphertext)).plaintext.equals(old.plaintext)).toBe(true)
   })
 
@@ -459,6 +460,7 @@ describe('events', () => {
       'kms_stopped',
     ])
     expect(events[2]).toMatchObject({
+      outcome: 'success',
       caller,
       revisionBefore: 2,
       revision: 3,
@@ -468,9 +470,40 @@ describe('events', () => {
       ],
       backend: { backend_type: 'memory', name: 'a' },
     })
+    expect(events[3]).toMatchObject({
+      outcome: 'refused',
+      attempted: 'kms_reconfigured',
+      code: 'ValidationError',
+      caller,
+      revisionBefore: 3,
+      revision: 3,
+      backend: { backend_type: 'memory', name: 'a' },
+    })
     expect(JSON.stringify(events)).not.toMatch(/s3cret|n3w|"bad"/)
     expect(JSON.stringify(manager.config())).not.toMatch(/s3cret|n3w/)
   })
+})
+
+it('a refused change is told of with what it would have changed, and how long it took', async () => {
+  const manager = await running()
+  driver.stores.set('slow', createMemoryStore())
+  store('slow').faults.hang('open')
+  const refused = manager.reconfigure({ name: 'slow', token: 'n3w' }, caller).catch((error: unknown) => error)
+  await new Promise(setImmediate)
+  clock.advance(30_000)
+  expect(await refused).toMatchObject({ code: 'BackendTimeout' })
+  expect(events.at(-1)).toMatchObject({
+    event: 'kms_change_failed',
+    outcome: 'refused',
+    code: 'BackendTimeout',
+    diff: [
+      { path: 'name', from: 'a', to: 'slow' },
+      { path: 'token', to: '***' },
+    ],
+    milliseconds: 30_000,
+  })
+  expect(JSON.stringify(events)).not.toContain('n3w')
+  store('slow').faults.recover('open')
 })
 
 describe('a proof', () => {

@@ -1,15 +1,21 @@
 import { systemClock } from '../clock.ts'
 import { createConfigSchema } from '../config/config-schema.ts'
 import { kmsError } from '../errors/kms-error.ts'
-import { createStoreOpener } from '../lifecycle/candidate.ts'
+import { createActiveProbe } from '../lifecycle/active-probe.ts'
+import { createAutomaticReturn } from '../lifecycle/automatic-return.ts'
 import { createRunChange } from '../lifecycle/change-events.ts'
+import { createReport } from '../lifecycle/change-report.ts'
+import { createConfirmWindow } from '../lifecycle/confirm-window.ts'
 import { createHealing } from '../lifecycle/healing.ts'
 import { createLifecycleCalls } from '../lifecycle/lifecycle-calls.ts'
 import { createLifecycleQueue } from '../lifecycle/lifecycle-queue.ts'
+import { createPastConfigurations } from '../lifecycle/past-configurations.ts'
 import { publicReason } from '../lifecycle/public-reason.ts'
 import { createPublisher } from '../lifecycle/publisher.ts'
+import { createRetiredCalls } from '../lifecycle/retired-calls.ts'
 import { createServiceStatus } from '../lifecycle/service-status.ts'
 import { createServingChange, type ServingChange } from '../lifecycle/serving-change.ts'
+import { createStoreOpener } from '../lifecycle/store-opener.ts'
 import { createStoredDocument } from '../lifecycle/stored-document.ts'
 import { systemRandom } from '../random.ts'
 import { withDeadline } from '../store/deadline.ts'
@@ -28,15 +34,14 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
   const schema = createConfigSchema(options.drivers)
   const queue = createLifecycleQueue()
   const status = createServiceStatus()
-  const document = createStoredDocument({ configStore, clock, random })
+  const document = createStoredDocument({ configStore, clock, random, onStored: () => confirmWindow.follow() })
+  const report = createReport(status, document)
   const opener = createStoreOpener({ schema, canaryStore, clock, random, onWarning })
-  const healing = createHealing({
-    queue,
-    document,
-    status,
-    serving: (): ServingChange => serving,
+  const healing = createHealing({ queue, document, status, serving: (): ServingChange => serving, clock, onEvent })
+  const probe = createActiveProbe({
     clock,
-    caller: SYSTEM,
+    random,
+    onProbed: (active, failed) => automaticReturn.onProbed(active, failed),
     onEvent,
   })
   const source = {
@@ -48,21 +53,38 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
   }
 
   const worker = createKeyWorker({ source, keyUse, onEvent, clock })
-  const publisher = createPublisher({ document, opener, clock, onWarning, listeners: [healing, worker] })
+  const listeners = [healing, probe, worker]
+  const publisher = createPublisher({ document, opener, clock, random, onWarning, listeners })
   const serving = createServingChange({ schema, opener, document, publisher, status, clock })
   const runChange = createRunChange({ queue, schema, document, clock, onEvent })
-  const calls = createLifecycleCalls({
-    schema,
-    document,
-    status,
-    publisher,
-    serving,
-    runChange,
-    onStopped: healing.end,
-  })
+
+  const shared = { schema, document, status, publisher, serving, opener, runChange, report, clock }
+  const automaticReturn = createAutomaticReturn(shared)
+  const confirmWindow = createConfirmWindow({ ...shared, onStartFailed: healing.begin })
+  const calls = createLifecycleCalls({ ...shared, automaticReturn, onStopped: healing.end })
+  const past = createPastConfigurations({ ...shared, configStore, automaticReturn })
+  const retired = createRetiredCalls({ ...shared, canaryStore, keyUse })
+
+  async function reachDesiredState(desired: 'running' | 'stopped'): Promise<void> {
+    if (desired === 'running') {
+      await queue.run(() =>
+        serving.start(SYSTEM, false).then(
+          () => {},
+          (error: unknown) => {
+            onWarning(`The service is meant to run and could not be started: ${publicReason(error)}`)
+            healing.begin()
+          },
+        ),
+      )
+    }
+    await confirmWindow.settle()
+  }
 
   return {
     ...calls,
+    ...past,
+    ...retired,
+    confirm: confirmWindow.confirm,
     keys: createKeyService({
       source,
       keyUse,
@@ -78,18 +100,8 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
       const stored = await queue.run(document.load)
       if (stored === undefined) return
       status.apply({ type: 'configured' })
-      if (stored.desired !== 'running') return
-      const attempt = queue.run(() =>
-        serving.start(SYSTEM, false).then(
-          () => {},
-          (error: unknown) => {
-            onWarning(`The service is meant to run and could not be started: ${publicReason(error)}`)
-            healing.begin()
-          },
-        ),
-      )
       // A backend that answers slowly must not keep the listener closed for longer than one operation may take.
-      await withDeadline(attempt, stored.config.timeout_seconds, clock).catch(() => {})
+      await withDeadline(reachDesiredState(stored.desired), stored.config.timeout_seconds, clock).catch(() => {})
     },
 
     status() {
@@ -100,11 +112,12 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
         revision,
         config,
         backendSummary: config === undefined ? undefined : schema.driver(config.backend_type).summary(config),
-        healthy: status.state.kind === 'Running' ? true : undefined,
+        healthy: snapshot === undefined ? undefined : probe.healthy,
+        credentialsExpireAt: snapshot?.active.backend.credentialsExpireAt,
         cache: snapshot?.cache?.statistics(),
         capabilities: snapshot?.active.backend.capabilities,
         retiredBackends: [...stores.keys()].filter((realm) => realm !== active),
-        lastError: status.lastError,
+        lastError: probe.lastError ?? status.lastError,
       }
     },
 
@@ -120,8 +133,9 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     },
 
     close: () =>
-      queue.run(async () => {
+      queue.end(async () => {
         healing.end()
+        confirmWindow.end()
         await publisher.unpublish()
         await canaryStore.close()
       }),

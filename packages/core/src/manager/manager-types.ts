@@ -9,6 +9,7 @@ import type { KeyUse } from '../keys/key-use.ts'
 import type { Random } from '../random.ts'
 import type { ConfigStore } from '../state/state-document.ts'
 import type { CacheStatistics } from '../store/data-key-cache.ts'
+import type { ProofStep } from '../store/prove.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { KeyService } from './keys/key-service.ts'
 
@@ -27,11 +28,63 @@ export interface LifecycleReport {
   readonly status: WireStatus
   /** Revision of the stored document; 0 when there is none. */
   readonly revision: number
-  readonly outcome: 'configured' | 'reconfigured' | 'started' | 'restarted' | 'stopped' | 'unchanged'
+  readonly outcome:
+    | 'configured'
+    | 'reconfigured'
+    | 'confirmed'
+    | 'rolled back'
+    | 'reverted'
+    | 'returned'
+    | 'mended'
+    | 'removed'
+    | 'started'
+    | 'restarted'
+    | 'stopped'
+    | 'unchanged'
   /** What changed in the configuration; secrets as `***`. */
   readonly changed: readonly ConfigChange[]
   /** Remarks for the operator. */
   readonly notes: readonly string[]
+}
+
+/** What a reconfigure would do. */
+export interface RehearsalReport {
+  readonly status: WireStatus
+  /** Revision of the document it was compared with; 0 when there is none. */
+  readonly revision: number
+  /** What would change in the configuration; secrets as `***`. */
+  readonly diff: readonly ConfigChange[]
+  /** How the candidate was proven. */
+  readonly proof: readonly ProofStep[]
+  /** Remarks for the operator. */
+  readonly notes: readonly string[]
+}
+
+/** A revision that changed the configuration. */
+export interface HistoryEntry {
+  readonly revision: number
+  /** RFC 3339. */
+  readonly time: string
+  readonly principal: string
+  /** How it came about: `configured`, `reconfigured`, `rolled back`, `reverted`, `returned`, … */
+  readonly outcome: string
+  /** How it differs from the revision before; secrets as `***`. */
+  readonly diff: readonly ConfigChange[]
+}
+
+/** A store kept only to unwrap. */
+export interface RetiredStoreStatus {
+  readonly realm: Realm
+  readonly backendType: string
+  /** The driver's summary of its configuration. */
+  readonly summary: Readonly<Record<string, string | number | boolean | null>>
+  /** RFC 3339: until when it wrapped. */
+  readonly lastActive: string
+  /** `undefined` while the service does not run, and until it was tried. */
+  readonly healthy: boolean | undefined
+  readonly lastError: string | undefined
+  /** When its credentials end, if they do and it is open; milliseconds since the epoch. */
+  readonly credentialsExpireAt: number | undefined
 }
 
 /** Everything `/kms/status` shows; never waits for a backend. */
@@ -41,8 +94,10 @@ export interface ManagerStatus {
   readonly config: ConfigDocument | undefined
   /** The driver's summary of the configuration. */
   readonly backendSummary: Readonly<Record<string, string | number | boolean | null>> | undefined
-  /** Only while running. */
+  /** What the newest probe of the active store found; only while running. */
   readonly healthy: boolean | undefined
+  /** When the credentials of the active store end, if they do; milliseconds since the epoch. */
+  readonly credentialsExpireAt: number | undefined
   readonly cache: CacheStatistics | undefined
   readonly capabilities: Capabilities | undefined
   readonly retiredBackends: readonly Realm[]
@@ -56,7 +111,15 @@ export interface ManagerEvent {
     | 'kms_reconfigured'
     | 'kms_started'
     | 'kms_stopped'
+    | 'kms_confirmed'
+    | 'kms_rolled_back'
+    | 'kms_reverted'
+    | 'kms_returned'
+    | 'kms_retired_mended'
+    | 'kms_retired_removed'
     | 'kms_change_failed'
+    | 'kms_unhealthy'
+    | 'kms_healthy'
     | 'kms_warning'
     | 'kms_key_created'
     | 'kms_key_imported'
@@ -68,6 +131,8 @@ export interface ManagerEvent {
     | 'kms_key_deletion_cancelled'
     | 'kms_key_destroyed'
   readonly message: string
+  /** Of a change. */
+  readonly outcome?: 'success' | 'refused'
   /** Of a change that failed: the event it would have been. */
   readonly attempted?: ManagerEvent['event']
   /** Of a change that failed: the code of the error, `InternalError` for one that is not ours. */
@@ -83,9 +148,14 @@ export interface ManagerEvent {
   readonly backend?: Readonly<Record<string, string | number | boolean | null>>
 }
 
-export interface ReconfigureOptions {
+export interface Precondition {
   /** ETag the caller read; a newer configuration is then a lost race (`PreconditionFailed`). */
   readonly ifMatch?: string
+}
+
+export interface ReconfigureOptions extends Precondition {
+  /** 1–86 400: the change is taken back after that time unless it is confirmed. */
+  readonly confirmWithinSeconds?: number
 }
 
 export interface KmsManagerOptions {
@@ -95,7 +165,7 @@ export interface KmsManagerOptions {
   readonly clock?: Clock
   readonly random?: Random
   readonly onEvent?: (event: ManagerEvent) => void
-  /** Asked before a key is scheduled for deletion or destroyed. */
+  /** Asked before a key is scheduled for deletion or destroyed, and before a retired store is given up. */
   readonly keyUse?: KeyUse
   /** Whether keys may be destroyed without a waiting period; false unless given. */
   readonly allowImmediateDeletion?: boolean
@@ -112,9 +182,40 @@ export interface KmsManager {
    */
   boot(): Promise<void>
   /** Stores a document without starting. Throws `ValidationError`, `SecretRequired`, `AlreadyRunning`, `StorageFailed`, `PreconditionFailed`. */
-  configure(document: unknown, caller: Caller, options?: ReconfigureOptions): Promise<LifecycleReport>
-  /** Merges a patch, proves the result and swaps to it. Throws as `configure`, and why the candidate was refused. */
+  configure(document: unknown, caller: Caller, options?: Precondition): Promise<LifecycleReport>
+  /**
+   * Merges a patch, proves the result and swaps to it. Throws as `configure`, and why the candidate was refused. When the
+   * first probe after it fails, the service returns to the configuration before by itself, once. A change that is not
+   * confirmed in time is taken back by itself too; any other change of the configuration meanwhile counts as an answer,
+   * and ends that.
+   */
   reconfigure(patch: unknown, caller: Caller, options?: ReconfigureOptions): Promise<LifecycleReport>
+  /** What `reconfigure` would do, without a trace: throws as it does. */
+  rehearse(patch: unknown, options?: ReconfigureOptions): Promise<RehearsalReport>
+  /** Keeps a change that waits for it. Throws `NothingToConfirm`, `StorageFailed`. */
+  confirm(caller: Caller): Promise<LifecycleReport>
+  /** The revisions kept, newest first. */
+  history(): Promise<readonly HistoryEntry[]>
+  /**
+   * Reconfigures to the configuration of an older revision, secrets included; whether the service is meant to run stays as it
+   * is. Throws `NoSuchRevision`, `ServerKeyMismatch`, and as `reconfigure`.
+   */
+  rollback(to: { readonly revision: number }, caller: Caller, options?: Precondition): Promise<LifecycleReport>
+  /** The stores kept only to unwrap; never waits for one. */
+  retired(): readonly RetiredStoreStatus[]
+  /**
+   * Merges a patch into the connection of a retired store, proves that it leads to the same store, and serves through it.
+   * Throws `NoSuchKeyStore`, `RealmConflict`, and as `reconfigure`.
+   */
+  mendRetired(realm: string, patch: unknown, caller: Caller, options?: Precondition): Promise<LifecycleReport>
+  /**
+   * Forgets a retired store; the store itself is not touched. Throws `NoSuchKeyStore`, and `KeyStoreInUse` without `force`
+   * unless it is known that nothing needs it.
+   */
+  removeRetired(
+    what: { readonly realm: string; readonly confirmRealm: string; readonly force: boolean },
+    caller: Caller,
+  ): Promise<LifecycleReport>
   /** Throws `NoConfiguration`, or why the backend could not be opened. `force` builds anew beside what runs, then swaps. */
   start(options: { readonly force: boolean }, caller: Caller): Promise<LifecycleReport>
   /** Requests under way finish, bounded by `timeout_seconds`. Throws `StorageFailed`. */

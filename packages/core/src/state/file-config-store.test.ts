@@ -133,6 +133,23 @@ describe('load and save', () => {
     await store.save(start, 53)
     const kept = await store.history()
     expect(kept.map(({ revision }) => revision)).toEqual(documents.slice(3).map(({ revision }) => revision))
+    expect(kept[0]?.change).toEqual(documents[3]?.change)
+    expect(comparable(await store.revision(4))).toEqual(comparable(documents[3]))
+    for (const gone of [3, 54, 99_999_999_999]) expect(await store.revision(gone)).toBeUndefined()
+  })
+
+  it('keeps what a change is taken back to, sealed', async () => {
+    const store = await open()
+    const document = documentAt(1)
+    const unconfirmed = {
+      deadline: '2026-01-01T00:01:00.000Z',
+      config: { ...document.config, token: new Secret('0ld') },
+    }
+    await store.save({ ...document, unconfirmed }, 0)
+    expect(await readFile(join(directory, 'state.json'), 'utf8')).not.toContain('0ld')
+    const loaded = await (await open()).load()
+    expect(comparable(loaded)).toEqual(comparable({ ...document, unconfirmed }))
+    expect((loaded?.unconfirmed?.config['token'] as Secret | undefined)?.reveal()).toBe('0ld')
   })
 })
 
@@ -174,7 +191,7 @@ describe('damage', () => {
     expect(await readFile(join(directory, 'state.last-good.json'))).toEqual(
       await readFile(join(directory, 'state.json')),
     )
-    expect((await store.history()).map(comparable)).toEqual([comparable(document)])
+    expect(comparable(await store.revision(1))).toEqual(comparable(document))
   })
 
   it('of one old revision hides no other', async () => {
@@ -212,6 +229,17 @@ describe('secrets', () => {
     const document = (await store.load()) as StateDocument
     await store.save({ ...document, revision: 2 }, 1)
     expect(comparable(await (await open({ current: next.current })).load())).toMatchObject({ token: 's3cret' })
+  })
+
+  it('of an old revision that nobody can open any more leave it in the list, and it cannot be returned to', async () => {
+    const [first] = await writeAll(1)
+    const next: ServerKeys = { current: createServerKey(randomBytes(32)), previous: keys.current }
+    await (await open(next)).save(documentAt(2), 1)
+    const store = await open({ current: next.current })
+    expect((await store.history()).map(({ revision }) => revision)).toEqual([1, 2])
+    expect((await store.history())[0]?.change).toEqual(first?.change)
+    await expect(store.revision(1)).rejects.toMatchObject({ code: 'ServerKeyMismatch' })
+    expect((await store.revision(2))?.revision).toBe(2)
   })
 
   it('do not open at another address', async () => {

@@ -5,8 +5,10 @@ import { createCheckedFile, prepareStateDirectories, readChecked, STATE_FILE_MOD
 import { writeDurably } from './durable-file.ts'
 import {
   type ConfigStore,
+  decodeRevisionEntry,
   decodeStateDocument,
   encodeStateDocument,
+  type RevisionEntry,
   type StateCodecOptions,
   type StateDocument,
 } from './state-document.ts'
@@ -62,16 +64,18 @@ export async function createFileConfigStore(options: FileConfigStoreOptions): Pr
     },
 
     async history() {
-      const documents: StateDocument[] = []
+      const entries: RevisionEntry[] = []
       for (const name of await historyNames()) {
-        const document = await readChecked(join(history, name), decode).catch((error: unknown) => {
-          if (isKmsError(error, 'StoreDamaged')) return undefined
+        const entry = await readChecked(join(history, name), decodeRevisionEntry).catch((error: unknown) => {
+          if (isKmsError(error, 'StoreDamaged', 'NewerFormat')) return undefined
           throw error
         })
-        if (document !== undefined) documents.push(document)
+        if (entry !== undefined) entries.push(entry)
       }
-      return documents
+      return entries
     },
+
+    revision: (revision) => readChecked(join(history, historyName(revision)), decode),
   }
 }
 

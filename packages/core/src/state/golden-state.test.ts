@@ -11,7 +11,8 @@ import { createSeededRandom, memoryDriver } from '../testing/index.ts'
 import { createFileConfigStore } from './file-config-store.ts'
 import type { StateDocument } from './state-document.ts'
 
-const golden = fileURLToPath(new URL('../../vectors/state', import.meta.url))
+const vectors = new URL('../../vectors/', import.meta.url)
+const golden = fileURLToPath(new URL('state', vectors))
 const realm = '00112233445566778899aabbccddeeff'
 const keys = { current: createServerKey(Buffer.alloc(32, 7)) }
 const config = {
@@ -122,4 +123,20 @@ it('and are written to the byte', async () => {
   for (const name of ['state.json', `canaries/${realm}.log`]) {
     expect(await readFile(join(directory, name), 'utf8')).toBe(await readFile(join(golden, name), 'utf8'))
   }
+})
+
+it('a golden document that waits to be confirmed is read, and written to the byte', async () => {
+  const path = fileURLToPath(new URL('state-unconfirmed.json', vectors))
+  const unconfirmed = {
+    deadline: '2026-01-01T00:02:00.000Z',
+    config: { ...config, cache_ttl_seconds: 300, token: new Secret('secret of before') },
+  }
+  await (await open()).save({ ...document, unconfirmed }, 0)
+  expect(await readFile(join(directory, 'state.json'), 'utf8')).toBe(await readFile(path, 'utf8'))
+  await rm(directory, { recursive: true })
+  const store = await open()
+  await cp(path, join(directory, 'state.json'))
+  const loaded = await store.load()
+  expect(plain(loaded)).toEqual(plain({ ...document, unconfirmed }))
+  expect((loaded?.unconfirmed?.config['token'] as Secret | undefined)?.reveal()).toBe('secret of before')
 })

@@ -30,6 +30,14 @@ export interface StateChange {
   readonly diff: readonly ConfigChange[]
 }
 
+/** A change that is taken back unless it is confirmed. */
+export interface Unconfirmed {
+  /** What is returned to. */
+  readonly config: ConfigDocument
+  /** RFC 3339: until when it can be confirmed. */
+  readonly deadline: string
+}
+
 /** Everything the manager must remember across restarts (formats §5). */
 export interface StateDocument {
   /** ≥ 1; every change writes a higher one. */
@@ -42,6 +50,14 @@ export interface StateDocument {
   readonly defaultKey?: { readonly name: string; readonly keyId: string }
   readonly active?: Realm
   readonly stores: ReadonlyMap<Realm, StoreEntry>
+  /** Set while a change waits to be confirmed. */
+  readonly unconfirmed?: Unconfirmed
+  readonly change: StateChange
+}
+
+/** A revision that changed the configuration, as a list shows it. */
+export interface RevisionEntry {
+  readonly revision: number
   readonly change: StateChange
 }
 
@@ -55,8 +71,16 @@ export interface ConfigStore {
    * the old document is intact then.
    */
   save(document: StateDocument, expectedRevision: number): Promise<void>
-  /** The revisions kept, oldest first: those that changed the configuration, at most 50. */
-  history(): Promise<readonly StateDocument[]>
+  /**
+   * The revisions kept, oldest first: those that changed the configuration, at most 50. One that cannot be read is left
+   * out; one whose secrets cannot be opened any more is listed all the same.
+   */
+  history(): Promise<readonly RevisionEntry[]>
+  /**
+   * A revision of the history, whole; `undefined` when it is not kept. Throws `StoreDamaged`, `NewerFormat`, and
+   * `ServerKeyMismatch` when its secrets are sealed under a server key that is not at hand.
+   */
+  revision(revision: number): Promise<StateDocument | undefined>
 }
 
 /** A document as it is stored, and what is needed to read and write it. */
@@ -86,6 +110,8 @@ const storedSchema = z.object({
       last_active: z.string(),
     }),
   ),
+  // Absent in documents of before there were such changes.
+  unconfirmed: z.object({ deadline: z.iso.datetime(), config: z.record(z.string(), z.unknown()) }).optional(),
   change: z.object({
     time: z.string(),
     principal: z.string(),
@@ -96,7 +122,7 @@ const storedSchema = z.object({
 
 /** The document as one line of JSON, secrets sealed. */
 export function encodeStateDocument(document: StateDocument, options: StateCodecOptions): string {
-  const { revision, etag, desired, config, defaultKey, active, stores, change } = document
+  const { revision, etag, desired, config, defaultKey, active, stores, unconfirmed, change } = document
   const stored: z.input<typeof storedSchema> = {
     format: FORMAT,
     revision,
@@ -117,6 +143,14 @@ export function encodeStateDocument(document: StateDocument, options: StateCodec
         },
       ]),
     ),
+    ...(unconfirmed === undefined
+      ? {}
+      : {
+          unconfirmed: {
+            deadline: unconfirmed.deadline,
+            config: sealConfig(unconfirmed.config, '/unconfirmed/config', options),
+          },
+        }),
     change: { ...change, diff: [...change.diff] },
   }
   return JSON.stringify(stored)
@@ -127,6 +161,47 @@ export function encodeStateDocument(document: StateDocument, options: StateCodec
  * or `ServerKeyMismatch` when a secret is sealed under a server key that is not at hand.
  */
 export function decodeStateDocument(line: string, path: string, options: StateCodecOptions): StateDocument {
+  const { revision, etag, desired, config, default_key, active, stores, unconfirmed, change } = parse(line, path)
+  const open = (stored: Readonly<Record<string, unknown>>, pointer: string): ConfigDocument =>
+    openConfig(stored, pointer, path, options)
+  return {
+    revision,
+    etag,
+    desired,
+    config: open(config, '/config'),
+    ...(default_key === null ? {} : { defaultKey: { name: default_key.name, keyId: default_key.key_id } }),
+    ...(active === null ? {} : { active }),
+    stores: new Map(
+      Object.entries(stores).map(([realm, entry]) => [
+        realm,
+        {
+          driver: entry.driver,
+          identity: entry.identity,
+          config: open(entry.config, `/stores/${realm}/config`),
+          firstActive: entry.first_active,
+          lastActive: entry.last_active,
+        },
+      ]),
+    ),
+    ...(unconfirmed === undefined
+      ? {}
+      : {
+          unconfirmed: {
+            deadline: unconfirmed.deadline,
+            config: open(unconfirmed.config, '/unconfirmed/config'),
+          },
+        }),
+    change,
+  }
+}
+
+/** What a list shows of a document; opens no secret. Throws `NewerFormat`, `StoreDamaged`. */
+export function decodeRevisionEntry(line: string, path: string): RevisionEntry {
+  const { revision, change } = parse(line, path)
+  return { revision, change }
+}
+
+function parse(line: string, path: string): z.infer<typeof storedSchema> {
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -138,31 +213,8 @@ export function decodeStateDocument(line: string, path: string, options: StateCo
     throw kmsError('NewerFormat', { path, found: format, known: FORMAT })
   }
   const parsed = storedSchema.safeParse(value)
-  if (!parsed.success) {
-    throw kmsError('StoreDamaged', { path, reason: 'it is not a state document' }, { cause: parsed.error })
-  }
-  const { revision, etag, desired, config, default_key, active, stores, change } = parsed.data
-  return {
-    revision,
-    etag,
-    desired,
-    config: openConfig(config, '/config', path, options),
-    ...(default_key === null ? {} : { defaultKey: { name: default_key.name, keyId: default_key.key_id } }),
-    ...(active === null ? {} : { active }),
-    stores: new Map(
-      Object.entries(stores).map(([realm, entry]) => [
-        realm,
-        {
-          driver: entry.driver,
-          identity: entry.identity,
-          config: openConfig(entry.config, `/stores/${realm}/config`, path, options),
-          firstActive: entry.first_active,
-          lastActive: entry.last_active,
-        },
-      ]),
-    ),
-    change,
-  }
+  if (parsed.success) return parsed.data
+  throw kmsError('StoreDamaged', { path, reason: 'it is not a state document' }, { cause: parsed.error })
 }
 
 function placeOf(

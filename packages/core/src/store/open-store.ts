@@ -6,7 +6,7 @@ import type { Realm } from '../envelope/envelope.ts'
 import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { KeyBackend, KeyRecord } from '../keys/key-backend.ts'
 import type { Random } from '../random.ts'
-import { createDeadline } from './deadline.ts'
+import { createDeadline, withDeadline } from './deadline.ts'
 
 /** An opened backend as the rest of core uses it: with deadlines, fresh records and a memory of what was seen. */
 export interface OpenStore {
@@ -34,7 +34,10 @@ export interface OpenStore {
   leave(): void
   /** Runs `work` between `enter` and `leave`. */
   use<T>(work: () => Promise<T>): Promise<T>
-  /** Waits for the work under way, at most `seconds`, then closes the backend. Idempotent. */
+  /**
+   * Waits for the work under way, at most `seconds`, then closes the backend. Throws `BackendTimeout` when that takes
+   * too long. Idempotent.
+   */
   retire(seconds: number): Promise<void>
 }
 
@@ -51,6 +54,8 @@ export interface OpenStoreOptions {
 /** Contract §2: key state is at most 5 s old anywhere. */
 const RECORD_TTL_MS = 5000
 const MAX_RECORDS = 10_000
+/** A backend that does not close must not keep a lifecycle call from ending. */
+const CLOSE_SECONDS = 10
 
 export function createOpenStore(options: OpenStoreOptions): OpenStore {
   const { backend, canaries, timeoutSeconds, clock, random, onWarning } = options
@@ -167,7 +172,7 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
             }
           })
         }
-        await backend.close()
+        await withDeadline(backend.close(), CLOSE_SECONDS, clock)
       })()
       return retired
     },

@@ -8,7 +8,7 @@ import type { OpenStore } from './open-store.ts'
 
 /** One step of a proof, as the operator reads it. */
 export interface ProofStep {
-  readonly step: 'health' | 'default key' | 'fresh canary' | 'negative canary' | 'stored canaries'
+  readonly step: 'open' | 'health' | 'default key' | 'fresh canary' | 'negative canary' | 'stored canaries'
   readonly detail: string
   readonly milliseconds: number
 }
@@ -30,8 +30,8 @@ export interface ProveOptions {
   readonly defaultKey: string | undefined
   /** The id `defaultKey` named when it was resolved before: moving an alias later does not move the default. */
   readonly resolvedDefaultKeyId: string | undefined
-  /** Whether an absent default key may be created: only in a store that never had a key. */
-  readonly mayCreateDefaultKey: boolean
+  /** What may be done about an absent default key of a store that never had a key; `tell` says what would be. */
+  readonly newDefaultKey: 'create' | 'tell' | 'refuse'
   /** Whether a default key that exists but may not wrap fails the proof: yes for a change, no for starting again. */
   readonly requireUsableDefaultKey: boolean
   /** Whether this server has used the store before. */
@@ -42,6 +42,8 @@ export interface ProveOptions {
 
 /** Formats §7: up to this many stored canaries are opened, all of them if there are no more. */
 const STORED_CANARIES = 256
+/** How many at once: enough that a far-away store does not take minutes. */
+const CANARIES_AT_ONCE = 8
 
 /**
  * Proves that a backend does what it must before it serves (formats §7). The first step that fails ends it, and is
@@ -50,29 +52,10 @@ const STORED_CANARIES = 256
  */
 export async function proveStore(options: ProveOptions): Promise<Proof> {
   const { store, clock } = options
-  const steps: ProofStep[] = []
+  const { steps, step } = createTranscript(clock)
   const warnings: string[] = []
 
-  async function step<T>(name: ProofStep['step'], work: () => Promise<{ detail: string; value: T }>): Promise<T> {
-    const startedAt = clock.now()
-    try {
-      const { detail, value } = await work()
-      steps.push({ step: name, detail, milliseconds: clock.now() - startedAt })
-      return value
-    } catch (error) {
-      if (!isKmsError(error) || error.code === 'ProofFailed') throw error
-      const { code, retryAfterSeconds } = error
-      throw new KmsError(code, `${name}: ${error.message}`, {
-        cause: error,
-        ...(retryAfterSeconds ? { retryAfterSeconds } : {}),
-      })
-    }
-  }
-
-  await step('health', async () => {
-    await store.call((backend) => backend.health())
-    return { detail: 'the store answers', value: undefined }
-  })
+  await step('health', () => askHealth(store))
 
   const defaultKey = await step('default key', () => findDefaultKey(options, warnings))
 
@@ -102,9 +85,48 @@ export async function proveStore(options: ProveOptions): Promise<Proof> {
     })
   }
 
-  if (options.known) await step('stored canaries', () => openStoredCanaries(options, defaultKey?.keyId, warnings))
+  if (options.known) {
+    await step('stored canaries', () => openStoredCanaries(store, options.place, defaultKey?.keyId, warnings))
+  }
 
   return { steps, warnings, ...(defaultKey === undefined ? {} : { defaultKeyId: defaultKey.keyId }) }
+}
+
+/** Proves that a known store still opens what it wrapped, and nothing of how it would wrap: enough for a retired one. */
+export async function proveOpens(store: OpenStore, place: string, clock: Clock): Promise<Proof> {
+  const { steps, step } = createTranscript(clock)
+  const warnings: string[] = []
+  await step('health', () => askHealth(store))
+  await step('stored canaries', () => openStoredCanaries(store, place, undefined, warnings))
+  return { steps, warnings }
+}
+
+/** Runs steps one after the other and writes down how they went; a step that fails is named in its error. */
+function createTranscript(clock: Clock) {
+  const steps: ProofStep[] = []
+  return {
+    steps,
+    async step<T>(name: ProofStep['step'], work: () => Promise<{ detail: string; value: T }>): Promise<T> {
+      const startedAt = clock.now()
+      try {
+        const { detail, value } = await work()
+        steps.push({ step: name, detail, milliseconds: clock.now() - startedAt })
+        return value
+      } catch (error) {
+        if (!isKmsError(error) || error.code === 'ProofFailed') throw error
+        const { code, retryAfterSeconds } = error
+        throw new KmsError(code, `${name}: ${error.message}`, {
+          cause: error,
+          ...(retryAfterSeconds ? { retryAfterSeconds } : {}),
+        })
+      }
+    },
+  }
+}
+
+async function askHealth(store: OpenStore) {
+  await store.call((backend) => backend.health())
+  return { detail: 'the store answers', value: undefined }
 }
 
 /** The default key: its id, and its record unless that cannot be read. */
@@ -117,7 +139,7 @@ async function findDefaultKey(
   options: ProveOptions,
   warnings: string[],
 ): Promise<{ detail: string; value: DefaultKey | undefined }> {
-  const { store, defaultKey, resolvedDefaultKeyId, mayCreateDefaultKey, requireUsableDefaultKey } = options
+  const { store, defaultKey, resolvedDefaultKeyId, newDefaultKey, requireUsableDefaultKey } = options
   if (defaultKey === undefined) return { detail: 'none is configured', value: undefined }
   const keyId = resolvedDefaultKeyId ?? defaultKey
   let record: KeyRecord
@@ -130,13 +152,14 @@ async function findDefaultKey(
       return { detail: `"${keyId}" cannot be read`, value: { keyId } }
     }
     if (!isKmsError(error, 'KeyNotFound', 'KeyDestroyed')) throw error
-    if (!(mayCreateDefaultKey && (await isVirgin(store)))) {
+    if (newDefaultKey === 'refuse' || !(await isVirgin(store))) {
       const missing = kmsError('DefaultKeyMissing', { key: defaultKey })
       // One that was there before: the store has other keys, and what they wrapped must open again.
       if (requireUsableDefaultKey || resolvedDefaultKeyId === undefined) throw missing
       warnings.push(`${missing.message} Requests that name no key will fail.`)
       return { detail: `"${keyId}" does not exist`, value: { keyId } }
     }
+    if (newDefaultKey === 'tell') return { detail: `"${defaultKey}" would be created`, value: undefined }
     record = await store.call((backend) =>
       backend.create({ keyId: defaultKey, aliases: [], description: 'Default key', tags: new Map() }),
     )
@@ -167,18 +190,26 @@ function mayWrap(record: KeyRecord): boolean {
   return record.state === 'Enabled'
 }
 
-async function openStoredCanaries(options: ProveOptions, defaultKeyId: string | undefined, warnings: string[]) {
-  const { store, place } = options
+async function openStoredCanaries(
+  store: OpenStore,
+  place: string,
+  defaultKeyId: string | undefined,
+  warnings: string[],
+) {
   const canaries = await store.canaries.sample(STORED_CANARIES, defaultKeyId)
   let opened = 0
   let unreadable = 0
-  for (const canary of canaries) {
-    const outcome = await store.call((backend) => tryCanary(canary, backend))
-    if (outcome === 'opened') opened++
-    else if (outcome === 'unreadable') unreadable++
-    else if (outcome === 'destroyed') await store.canaries.markDestroyed(canary.keyId, canary.version)
-    else throw kmsError('RealmConflict', { place, realm: store.realm, reason: outcome.reason })
+  const next = canaries.values()
+  const openOneAfterAnother = async (): Promise<void> => {
+    for (const canary of next) {
+      const outcome = await store.call((backend) => tryCanary(canary, backend))
+      if (outcome === 'opened') opened++
+      else if (outcome === 'unreadable') unreadable++
+      else if (outcome === 'destroyed') await store.canaries.markDestroyed(canary.keyId, canary.version)
+      else throw kmsError('RealmConflict', { place, realm: store.realm, reason: outcome.reason })
+    }
   }
+  await Promise.all(Array.from({ length: CANARIES_AT_ONCE }, openOneAfterAnother))
   if (opened === 0 && unreadable > 0) {
     throw kmsError('RealmConflict', { place, realm: store.realm, reason: 'none of its known keys can be read' })
   }

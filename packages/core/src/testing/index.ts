@@ -4,6 +4,7 @@ export { createManualClock, type ManualClock } from './manual-clock.ts'
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts'
 export { type MemoryDriver, type MemoryDriverOptions, memoryDriver } from './memory-driver.ts'
 export {
+  copyMemoryStore,
   createMemoryStore,
   type MemoryKey,
   type MemoryStore,

@@ -26,6 +26,9 @@ function createSet(): CanarySet {
     get isEmpty() {
       return memories.size === 0
     },
+    get keyVersions() {
+      return canaries.filter(({ keyId, version }) => version > memoryOf(keyId).destroyed).length
+    },
     memory(keyId): KeyMemory | undefined {
       const memory = memories.get(keyId)
       if (memory === undefined) return undefined

@@ -52,7 +52,7 @@ describe('memoryDriver', () => {
     ['an expected realm among other things', { foreign: true }, { expectedRealm: realm }, 'RealmMissing'],
     ['another realm', { realm: 'cd'.repeat(16) }, { expectedRealm: realm }, 'RealmConflict'],
     ['other things', { foreign: true }, {}, 'StoreNotOurs'],
-    ['an empty place that may not become a store', {}, { mayInitialise: false }, 'StoreUnwritable'],
+    ['an empty place that may not become a store', {}, { mayInitialise: false }, 'StoreNotInitialised'],
     ['a wrong token', { realm, requiredToken: 'right' }, {}, 'BackendUnavailable'],
   ] as const)('refuses %s', async (_, place, rest, code) => {
     const stores = new Map([['here', Object.assign(createMemoryStore(), place)]])

@@ -23,8 +23,9 @@ export interface MemoryDriver extends BackendDriver {
  * A driver that has one of everything the port knows, over in-memory stores that keep their realm across opens:
  * - `name` (also `store_name`): the place, required; it is the identity;
  * - `endpoint`: `memory://…`, what stored secrets are bound to;
+ * - `root_key`: a secret that the store is sealed with from its first day on (`MemoryStore.rootKey`);
  * - `token`: a secret, exclusive with `token_file`, which needs an `endpoint`;
- * - `auth`: `{"password":{"user","secret"}}` or `{"certificate":{"subject"}}` (`Password`, `Certificate` accepted).
+ * - `auth`: `{"password":{"user","secret" | "secret_file"}}` or `{"certificate":{"subject"}}` (`Password`, `Certificate` accepted).
  */
 export function memoryDriver({ stores = new Map(), ...behaviour }: MemoryDriverOptions = {}): MemoryDriver {
   const opened: { config: ConfigDocument; backend: MemoryBackend }[] = []
@@ -40,11 +41,18 @@ export function memoryDriver({ stores = new Map(), ...behaviour }: MemoryDriverO
         .string()
         .regex(/^memory:\/\/[a-z0-9.:-]+$/, 'must be memory://<host>')
         .optional(),
+      root_key: secretField().optional(),
       token: secretField().optional(),
       token_file: z.string().min(1).optional(),
       auth: z
         .union([
-          z.strictObject({ password: z.strictObject({ user: z.string(), secret: secretField() }) }),
+          z.strictObject({
+            password: z.strictObject({
+              user: z.string(),
+              secret: secretField().optional(),
+              secret_file: z.string().min(1).optional(),
+            }),
+          }),
           z.strictObject({ certificate: z.strictObject({ subject: z.string() }) }),
         ])
         .optional(),
@@ -59,8 +67,12 @@ export function memoryDriver({ stores = new Map(), ...behaviour }: MemoryDriverO
         Object.entries(value).map(([variant, inner]) => [variants.get(variant) ?? variant, inner]),
       )
     },
-    secrets: [['token'], ['auth', 'password', 'secret']],
-    exclusive: [['token', 'token_file']],
+    rootKeyFields: ['root_key'],
+    secrets: [['root_key'], ['token'], ['auth', 'password', 'secret']],
+    exclusive: [
+      ['token', 'token_file'],
+      ['auth.password.secret', 'auth.password.secret_file'],
+    ],
     variants: ['auth'],
     identity: ({ name }) => (typeof name === 'string' && name !== '' ? name : undefined),
     secretBinding: ({ endpoint }) => (typeof endpoint === 'string' ? endpoint : ''),
@@ -90,8 +102,11 @@ export function memoryDriver({ stores = new Map(), ...behaviour }: MemoryDriverO
       const initialised = store.realm === undefined
       if (initialised && store.foreign) throw kmsError('StoreNotOurs', { path: place, reason: 'it holds other things' })
       if (initialised && !options.mayInitialise) {
-        throw kmsError('StoreUnwritable', { path: place, reason: 'it is empty, and this call makes no key stores' })
+        throw kmsError('StoreNotInitialised', { place })
       }
+      const rootKey = config['root_key'] instanceof Secret ? config['root_key'].reveal() : undefined
+      if (!initialised && store.rootKey !== rootKey) throw kmsError('RootKeyMismatch', { path: place })
+      if (initialised && rootKey !== undefined) store.rootKey = rootKey
       const backend = createMemoryBackend({ store, clock: options.clock, random: options.random, ...behaviour })
       stores.set(place, store)
       opened.push({ config, backend })

@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import type { Realm } from '../envelope/envelope.ts'
 import type { KeyRecord } from '../keys/key-backend.ts'
 import { createFaults, type FaultGate } from './faults.ts'
@@ -33,6 +33,8 @@ export interface MemoryStore {
   realm?: Realm
   /** Something that is not ours is at this place. */
   foreign: boolean
+  /** What the store is sealed with: `open` demands it, or that none is given. */
+  rootKey?: string
   /** When set, `open` demands this token. */
   requiredToken?: string
   readonly keys: Map<string, MemoryKey>
@@ -46,6 +48,29 @@ export interface MemoryStore {
 
 /** Places by name; what the drivers of one test share. */
 export type MemoryStores = Map<string, MemoryStore>
+
+/** A copy of a store as a snapshot or a copied directory is one: what is written to either is not seen in the other. */
+export function copyMemoryStore(store: MemoryStore): MemoryStore {
+  const copy: MemoryStore = {
+    ...createMemoryStore(),
+    foreign: store.foreign,
+    keys: new Map([...store.keys].map(([id, key]) => [id, copyKey(key)])),
+    aliases: new Map(store.aliases),
+    unreadable: new Set(store.unreadable),
+  }
+  if (store.realm !== undefined) copy.realm = store.realm
+  if (store.rootKey !== undefined) copy.rootKey = store.rootKey
+  if (store.requiredToken !== undefined) copy.requiredToken = store.requiredToken
+  return copy
+}
+
+function copyKey(key: MemoryKey): MemoryKey {
+  if (!('versions' in key)) return key
+  const versions = [...key.versions].map(([version, { material, materialId }]) => {
+    return [version, { material: Buffer.from(material), materialId }] as const
+  })
+  return { ...key, versions: new Map(versions) }
+}
 
 /** Makes an empty place. */
 export function createMemoryStore(): MemoryStore {

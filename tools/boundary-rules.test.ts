@@ -91,6 +91,17 @@ describe('the rules accept', () => {
       'packages/store-fs/src/a.ts: store-fs may import only types of s3-api',
     ])
   })
+
+  it('a contract suite in a test, also where the table says types', () => {
+    const room = (path: string, entry: string) => ({
+      dependencies: ['@kms/s3-api'],
+      files: { [path]: `import '@kms/s3-api${entry}'` },
+    })
+    const found = (path: string, entry: string) => problems(workspaceOf({ 'packages/store-fs': room(path, entry) }))
+    expect(found('src/a.test.ts', '/testing')).toEqual([])
+    expect(found('src/a.test.ts', '')).toHaveLength(1)
+    expect(found('src/a.ts', '/testing')).not.toEqual([])
+  })
 })
 
 describe('the rules refuse', () => {

@@ -220,7 +220,7 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
    * The record as it was last seen: core describes a key at least every few seconds, so this is as fresh as core's own
    * knowledge. What doesn't fit the request is read again before it is believed.
    */
-  async function recordFor(keyId: string, fits: (record: KeyRecord) => boolean): Promise<KeyRecord> {
+  function recordFor(keyId: string, fits: (record: KeyRecord) => boolean): KeyRecord | Promise<KeyRecord> {
     const seen = entries.remembered(keyId)
     return seen?.kind === 'key' && fits(seen.record) ? seen.record : readKey(keyId)
   }
@@ -317,7 +317,9 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
       refuseClosed()
       const record = await recordFor(keyId, ({ currentVersion }) => currentVersion === version)
       if (record.currentVersion !== version) throw kmsError('KeyVersionNotCurrent', { key: keyId })
-      return versions.withMaterial(record, version, ({ material }) => sealXChaCha(material, plaintext, aad, random))
+      return await versions.withMaterial(record, version, ({ material }) =>
+        sealXChaCha(material, plaintext, aad, random),
+      )
     },
 
     async unwrap({ keyId, version, algorithm, materialId, wrapped, aad }) {
@@ -325,7 +327,7 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
       const holds = (record: KeyRecord): boolean => version >= record.oldestVersion && version <= record.currentVersion
       const record = await recordFor(keyId, holds)
       if (!holds(record)) throw kmsError('KeyMaterialReplaced', { key: keyId, version })
-      return versions.withMaterial(record, version, (held) => {
+      return await versions.withMaterial(record, version, (held) => {
         const plaintext = algorithm === XCHACHA20_POLY1305 ? openXChaCha(held.material, wrapped, aad) : undefined
         if (plaintext !== undefined) return plaintext
         if (held.materialId !== materialId) throw kmsError('KeyMaterialReplaced', { key: keyId, version })

@@ -15,10 +15,11 @@ export interface VersionStore {
   directoryOf(keyId: string): string
   pathOf(name: VersionName): string
   /**
-   * Runs `use` with the material of a version, from memory when it is there. `use` must not keep it and runs at once:
-   * material is zeroed when it leaves the cache. Throws `KeyUnavailable` when the version can't be opened.
+   * Runs `use` with the material of a version; before this returns when it is in memory. `use` must not keep it and runs at
+   * once: material is zeroed when it leaves the cache. Throws, or rejects with, `KeyUnavailable` when the version can't be
+   * opened.
    */
-  withMaterial<T>(record: KeyRecord, version: number, use: (held: VersionMaterial) => T): Promise<T>
+  withMaterial<T>(record: KeyRecord, version: number, use: (held: VersionMaterial) => T): T | Promise<T>
   /** Removes every file of a key's versions outside `from`–`to`: orphans of a crash, temporary files. */
   removeOutside(keyId: string, from: number, to: number): Promise<void>
   /** Removes the versions of a destroyed key, from disk and memory. */
@@ -64,6 +65,15 @@ export function createVersionStore(directory: string, ring: KeyRing, refuseRelea
     throw unusable(name, 'holds other material than its record names')
   }
 
+  async function loadFor<T>(record: KeyRecord, name: VersionName, use: (held: VersionMaterial) => T): Promise<T> {
+    const bytes = await readVersion(name)
+    refuseReleased()
+    // From here to the end of `use` nothing is awaited: material in use can't be zeroed by anybody else.
+    const loaded = unseal(bytes, record, name)
+    cache.set(slot(name), loaded)
+    return use(loaded)
+  }
+
   async function removeOutside(keyId: string, from: number, to: number): Promise<void> {
     const path = directoryOf(keyId)
     const files = await readdir(path).catch((error: unknown) => {
@@ -84,17 +94,10 @@ export function createVersionStore(directory: string, ring: KeyRing, refuseRelea
     directoryOf,
     pathOf,
 
-    async withMaterial(record, version, use) {
-      const key = slot({ keyId: record.keyId, version })
-      const cached = cache.get(key)
-      if (cached !== undefined && fits(cached, record, version)) return use(cached)
+    withMaterial(record, version, use) {
       const name = { keyId: record.keyId, version }
-      const bytes = await readVersion(name)
-      refuseReleased()
-      // From here to the end of `use` nothing is awaited: material in use can't be zeroed by anybody else.
-      const loaded = unseal(bytes, record, name)
-      cache.set(key, loaded)
-      return use(loaded)
+      const cached = cache.get(slot(name))
+      return cached !== undefined && fits(cached, record, version) ? use(cached) : loadFor(record, name, use)
     },
 
     removeOutside,

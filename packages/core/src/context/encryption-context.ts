@@ -28,7 +28,7 @@ export function parseEncryptionContext(input: unknown): EncryptionContext {
     }
     context.set(key, value)
   }
-  canonicalContext(context)
+  sizeOf(context)
   return context
 }
 
@@ -39,6 +39,17 @@ export function parseEncryptionContext(input: unknown): EncryptionContext {
  */
 export function canonicalContext(context: EncryptionContext): Buffer {
   if (context.size === 0) return EMPTY_CANONICAL
+  const bytes = Buffer.allocUnsafe(4 + 8 * context.size + sizeOf(context))
+  let end = bytes.writeUInt32BE(context.size)
+  for (const [key, value] of context.size === 1 ? context : sorted(context)) {
+    end = writeFramed(bytes, key, end)
+    end = writeFramed(bytes, value, end)
+  }
+  return bytes
+}
+
+/** Bytes of all keys and values. Throws `ValidationError` when the limits are exceeded. */
+function sizeOf(context: EncryptionContext): number {
   if (context.size > MAX_PAIRS) throw invalid(`at most ${MAX_PAIRS} pairs are allowed`)
   let size = 0
   for (const [key, value] of context) {
@@ -47,13 +58,7 @@ export function canonicalContext(context: EncryptionContext): Buffer {
     size += Buffer.byteLength(key) + Buffer.byteLength(value)
   }
   if (size > MAX_BYTES) throw invalid(`keys and values together may have at most ${MAX_BYTES} bytes`)
-  const bytes = Buffer.allocUnsafe(4 + 8 * context.size + size)
-  let end = bytes.writeUInt32BE(context.size)
-  for (const [key, value] of context.size === 1 ? context : sorted(context)) {
-    end = writeFramed(bytes, key, end)
-    end = writeFramed(bytes, value, end)
-  }
-  return bytes
+  return size
 }
 
 function sorted(context: EncryptionContext): readonly (readonly [string, string])[] {

@@ -74,7 +74,7 @@ export interface DataPlane {
 const DATA_KEY_BYTES: Readonly<Record<DataKeySpec, number>> = { AES_128: 16, AES_256: 32 }
 
 export function createDataPlane(source: SnapshotSource, random: Random): DataPlane {
-  async function wrap(input: WrapInput, plaintext: Uint8Array): Promise<Wrapped> {
+  function wrap(input: WrapInput, plaintext: Uint8Array): Promise<Wrapped> {
     const context = canonicalContext(input.context)
     return onSnapshot(source, (snapshot) => wrapOn(snapshot, input, plaintext, context))
   }
@@ -103,11 +103,32 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
     }
   }
 
+  async function unwrapOn(snapshot: Snapshot, input: WrapInput, envelope: Envelope, aad: Buffer): Promise<Unwrapped> {
+    const { keyId, version, algorithm, materialId, wrapped } = envelope
+    const store = await storeOf(snapshot, envelope)
+    store.enter()
+    try {
+      const record = await describeExactly(store, keyId, snapshot.config.enable_cache)
+      if (input.key !== undefined) {
+        const named = await resolveKey({ ...snapshot, active: store }, input.key, input.authorize)
+        if (named.keyId !== keyId) throw kmsError('IncorrectKey', { actual: keyId, expected: named.keyId })
+      }
+      requireState('unwrap', record)
+      const unwrap = () =>
+        store.call((backend) => backend.unwrap({ keyId, version, algorithm, materialId, wrapped, aad }))
+      const plaintext = await (snapshot.cache?.get(envelope, aad, unwrap) ?? unwrap())
+      return { keyId, keyVersion: version, plaintext }
+    } finally {
+      store.leave()
+    }
+  }
+
   return {
     async generateDataKey(input) {
       const plaintext = random(DATA_KEY_BYTES[input.spec])
       try {
-        return { ...(await wrap(input, plaintext)), plaintext }
+        const { keyId, keyVersion, ciphertext } = await wrap(input, plaintext)
+        return { keyId, keyVersion, ciphertext, plaintext }
       } catch (error) {
         plaintext.fill(0)
         throw error
@@ -120,31 +141,14 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
         const reason = `must have 1 to ${MAX_PLAINTEXT_BYTES} bytes; use a data key for more`
         throw kmsError('ValidationError', { path: 'plaintext', reason })
       }
-      return wrap(input, input.plaintext)
+      return await wrap(input, input.plaintext)
     },
 
     async decrypt(input) {
       const envelope = decodeEnvelope(input.ciphertext)
       input.authorize(envelope.keyId)
       const aad = envelopeAad(envelope.headerBytes, canonicalContext(input.context))
-      return onSnapshot(source, async (snapshot) => {
-        const store = await storeOf(snapshot, envelope)
-        return store.use(async () => {
-          const record = await describeExactly(store, envelope.keyId, snapshot.config.enable_cache)
-          if (input.key !== undefined) {
-            const named = await resolveKey({ ...snapshot, active: store }, input.key, input.authorize)
-            if (named.keyId !== envelope.keyId) {
-              throw kmsError('IncorrectKey', { actual: envelope.keyId, expected: named.keyId })
-            }
-          }
-          requireState('unwrap', record)
-          const { keyId, version, algorithm, materialId, wrapped } = envelope
-          const unwrap = () =>
-            store.call((backend) => backend.unwrap({ keyId, version, algorithm, materialId, wrapped, aad }))
-          const plaintext = await (snapshot.cache?.get(envelope, aad, unwrap) ?? unwrap())
-          return { keyId, keyVersion: version, plaintext }
-        })
-      })
+      return await onSnapshot(source, (snapshot) => unwrapOn(snapshot, input, envelope, aad))
     },
 
     admitWrap: ({ key, authorize }) =>
@@ -178,7 +182,7 @@ async function describeExactly(store: OpenStore, keyId: string, cached: boolean)
   return record
 }
 
-async function storeOf(snapshot: Snapshot, { realm }: Envelope): Promise<OpenStore> {
+function storeOf(snapshot: Snapshot, { realm }: Envelope): OpenStore | Promise<OpenStore> {
   if (realm === snapshot.active.realm) return snapshot.active
   const retired = snapshot.retired.get(realm)
   if (retired === undefined) throw kmsError('UnknownKeyStore', { realm })

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { Envelope } from '../envelope/envelope.ts'
@@ -61,7 +61,7 @@ export function createDataKeyCache({ maxEntries, ttlSeconds, clock }: DataKeyCac
   return {
     async get(envelope, aad, unwrap) {
       // Keyed on decoded bytes: the additional data covers header and context, the wrapped bytes the rest.
-      const id = createHash('sha256').update(aad).update(envelope.wrapped).digest('binary')
+      const id = hash('sha256', Buffer.concat([aad, envelope.wrapped]), 'binary')
       const held = entries.get(id)
       if (held !== undefined) {
         hits++

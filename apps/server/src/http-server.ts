@@ -80,7 +80,7 @@ export function createHttpServer({ handler, tls, bodyStallMs = BODY_STALL_MS }: 
   })
 
   const timer = setInterval(() => {
-    for (const request of watch.takeStalled()) {
+    for (const request of watch.takeStalled(requestsOf(responses))) {
       replyRaw(
         request.socket,
         '408 Request Timeout',
@@ -99,7 +99,6 @@ export function createHttpServer({ handler, tls, bodyStallMs = BODY_STALL_MS }: 
       if (draining) setImmediate(() => server.closeIdleConnections())
     })
     if (draining) response.shouldKeepAlive = false
-    watch.add(request)
     handler(request, response)
   }
 
@@ -137,6 +136,10 @@ export function createHttpServer({ handler, tls, bodyStallMs = BODY_STALL_MS }: 
       clearInterval(timer)
     },
   }
+}
+
+function* requestsOf(responses: Iterable<ServerResponse>): Generator<IncomingMessage> {
+  for (const { req } of responses) yield req
 }
 
 /** Answers `Expect: 100-continue` when somebody begins to read: a request refused before that never sends its body. */

@@ -17,63 +17,72 @@ function watchOf() {
 }
 
 describe('createProgressWatch', () => {
-  it('finds a body that stands still for a window, once', () => {
+  it('finds a body that stands still for a window, and again after another', () => {
     const { clock, watch } = watchOf()
     const { request } = fakeRequest()
     request.on('data', () => {})
-    watch.add(request)
-    clock.ms = 999
-    expect(watch.takeStalled()).toEqual([])
-    clock.ms = 1000
-    expect(watch.takeStalled()).toEqual([request])
+    const look = (ms: number) => {
+      clock.ms = ms
+      return watch.takeStalled([request])
+    }
+    expect([look(0), look(999), look(1000), look(1001), look(2000)]).toEqual([[], [], [request], [], []])
+    expect(look(2001)).toEqual([request])
+  })
+
+  it('counts from when it first saw a request', () => {
+    const { clock, watch } = watchOf()
+    const { request } = fakeRequest()
+    request.on('data', () => {})
     clock.ms = 5000
-    expect(watch.takeStalled()).toEqual([])
+    expect(watch.takeStalled([request])).toEqual([])
+    clock.ms = 5999
+    expect(watch.takeStalled([request])).toEqual([])
+    clock.ms = 6000
+    expect(watch.takeStalled([request])).toEqual([request])
   })
 
   it('leaves a body alone that keeps coming, and finds one that only trickles', () => {
     const { clock, watch } = watchOf()
     const steady = fakeRequest()
     const trickle = fakeRequest()
-    for (const { request } of [steady, trickle]) {
-      request.on('data', () => {})
-      watch.add(request)
-    }
+    const requests = [steady, trickle].map(({ request }) => request.on('data', () => {}))
+    watch.takeStalled(requests)
     for (let i = 0; i < 20; i++) {
       clock.ms += 300
       steady.socket.bytesRead += 100
       trickle.socket.bytesRead += 1
-      expect(watch.takeStalled()).toEqual(i === 3 ? [trickle.request] : [])
+      // Found after four looks, seen anew at the fifth.
+      expect(watch.takeStalled(requests)).toEqual(i % 5 === 3 ? [trickle.request] : [])
     }
   })
 
   it('does not count time in which nobody reads', () => {
     const { clock, watch } = watchOf()
     const { request, control } = fakeRequest()
-    watch.add(request)
-    clock.ms = 10_000
-    expect(watch.takeStalled()).toEqual([])
+    const look = (ms: number) => {
+      clock.ms = ms
+      return watch.takeStalled([request])
+    }
+    expect([look(0), look(10_000)]).toEqual([[], []])
     control.on('data', () => {})
     control.pause()
-    clock.ms = 20_000
-    expect(watch.takeStalled()).toEqual([])
+    expect(look(20_000)).toEqual([])
     control.resume()
-    clock.ms = 20_999
-    expect(watch.takeStalled()).toEqual([])
-    clock.ms = 21_000
-    expect(watch.takeStalled()).toEqual([request])
+    expect([look(20_999), look(21_000)]).toEqual([[], [request]])
   })
 
-  it('forgets requests that are complete, closed or broken', async () => {
+  it('passes over requests that are complete or closed, and forgets those it is not shown', () => {
     const { clock, watch } = watchOf()
-    const [early, complete, closed] = [fakeRequest(), fakeRequest(), fakeRequest()]
-    early.control.complete = true
-    for (const { request } of [early, complete, closed]) {
-      request.on('data', () => {})
-      watch.add(request)
-    }
+    const [complete, closed, gone] = [fakeRequest(), fakeRequest(), fakeRequest()]
+    const requests = [complete, closed, gone].map(({ request }) => request.on('data', () => {}))
+    watch.takeStalled(requests)
     complete.control.complete = true
     closed.control.destroy()
-    clock.ms = 5000
-    expect(watch.takeStalled()).toEqual([])
+    clock.ms = 500
+    watch.takeStalled(requests.slice(0, 2))
+    clock.ms = 1400
+    expect(watch.takeStalled(requests)).toEqual([])
+    clock.ms = 2400
+    expect(watch.takeStalled(requests)).toEqual([gone.request])
   })
 })

@@ -11,15 +11,17 @@ export interface ProgressWatchOptions {
 
 /** Finds requests whose client has stopped sending the body it announced. */
 export interface ProgressWatch {
-  /** Watches a request until its body is complete or its connection closed. */
-  add(request: IncomingMessage): void
-  /** The requests that have stalled; they are not watched any longer. To be called a few times per window. */
-  takeStalled(): readonly IncomingMessage[]
+  /**
+   * Looks at the requests under way, which must be all of them each time, and returns those that have stalled since it first
+   * saw them so; one that is still there a window later is returned again. To be called a few times per window: a request
+   * that is over before the next look costs nothing.
+   */
+  takeStalled(requests: Iterable<IncomingMessage>): readonly IncomingMessage[]
 }
 
 interface Mark {
-  bytes: number
-  since: number
+  readonly bytes: number
+  readonly since: number
 }
 
 /**
@@ -27,30 +29,22 @@ interface Mark {
  * this bounds only how long nothing may come. Time in which we do not read is not the client's.
  */
 export function createProgressWatch({ now, windowMs, leastBytes }: ProgressWatchOptions): ProgressWatch {
-  const marks = new Map<IncomingMessage, Mark>()
+  let marks: ReadonlyMap<IncomingMessage, Mark> = new Map()
   return {
-    add(request) {
-      if (request.complete) return
-      marks.set(request, { bytes: request.socket.bytesRead, since: now() })
-      request.once('close', () => marks.delete(request))
-    },
-    takeStalled() {
+    takeStalled(requests) {
       const time = now()
       const stalled: IncomingMessage[] = []
-      for (const [request, mark] of marks) {
-        if (request.complete || request.destroyed) {
-          marks.delete(request)
-          continue
-        }
+      const seen = new Map<IncomingMessage, Mark>()
+      for (const request of requests) {
+        if (request.complete || request.destroyed) continue
         const { bytesRead } = request.socket
-        if (!waitsForClient(request) || bytesRead - mark.bytes >= leastBytes) {
-          mark.bytes = bytesRead
-          mark.since = time
-        } else if (time - mark.since >= windowMs) {
-          marks.delete(request)
-          stalled.push(request)
-        }
+        const mark = marks.get(request)
+        if (mark === undefined || !waitsForClient(request) || bytesRead - mark.bytes >= leastBytes) {
+          seen.set(request, { bytes: bytesRead, since: time })
+        } else if (time - mark.since >= windowMs) stalled.push(request)
+        else seen.set(request, mark)
       }
+      marks = seen
       return stalled
     },
   }

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
 import { type Clock, kmsError } from '@kms/core'
-import { type CredentialStore, isIamError, type Principal, type RequestContext } from '@kms/iam'
+import { type CredentialStore, isIamError, type Principal, type RequestContext, type StoredCredential } from '@kms/iam'
 import { checkPayload, createVerifier, EMPTY_SHA256, isSigV4Error, type SignedRequest } from '@kms/sigv4'
 import { readBody } from '../request/read-body.ts'
 import type { ReceivedRequest } from '../request/received-request.ts'
@@ -59,18 +59,6 @@ export function createAuthenticator(
     debug: options.debugSignatures,
   })
 
-  async function prove(claim: SignedRequest, request: ReceivedRequest) {
-    if (claim.payload.kind === 'body') {
-      const body = await readBody(request, MAX_BODY_BYTES)
-      const sha256 = body.length === 0 ? EMPTY_SHA256 : hash('sha256', body, 'hex')
-      return { credential: await verifier.verify(claim, sha256), body }
-    }
-    const credential = await verifier.verify(claim)
-    const body = await readBody(request, MAX_BODY_BYTES)
-    checkPayload(claim, body)
-    return { credential, body }
-  }
-
   /** What a failed proof is answered with. Only failures that a guess of a secret would cause are counted. */
   function throttled(error: unknown, { accessKeyId }: SignedRequest, { address }: Peer): unknown {
     if (!isSigV4Error(error, 'InvalidAccessKeyId', 'SignatureDoesNotMatch') && !isIamError(error, 'InvalidTokenId')) {
@@ -90,15 +78,23 @@ export function createAuthenticator(
     }
     const peer = options.peer(request)
     requireSafeForm(claim, request, peer)
-    let proved: Awaited<ReturnType<typeof prove>>
+    let credential: StoredCredential
+    let body: Buffer | undefined
     try {
-      proved = await prove(claim, request)
+      if (claim.payload.kind === 'body') {
+        body = await readBody(request, MAX_BODY_BYTES)
+        credential = await verifier.verify(claim, body.length === 0 ? EMPTY_SHA256 : hash('sha256', body, 'hex'))
+      } else credential = await verifier.verify(claim)
     } catch (error) {
       throw throttled(error, claim, peer)
     }
-    const { principal } = proved.credential
+    if (body === undefined) {
+      body = await readBody(request, MAX_BODY_BYTES)
+      checkPayload(claim, body)
+    }
+    const { principal } = credential
     guard?.(request, principal, peer)
-    return { request, principal, peer, body: proved.body, context: contextOf(peer) }
+    return { request, principal, peer, body, context: contextOf(peer) }
   }
 }
 

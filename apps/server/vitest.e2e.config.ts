@@ -7,6 +7,7 @@ const config: ViteUserConfig = mergeConfig(
   defineConfig({
     test: {
       globalSetup: ['e2e/build-bundle.ts'],
+      setupFiles: ['e2e/check-logs.ts'],
       fileParallelism: false,
       testTimeout: 60_000,
       hookTimeout: 120_000,

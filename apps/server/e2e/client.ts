@@ -1,6 +1,7 @@
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { signRequest } from '@kms/sigv4'
+import { plant, plantFields } from './log-check.ts'
 
 export interface CallCredentials {
   readonly accessKeyId: string
@@ -55,6 +56,8 @@ export function call(url: string, options: CallOptions = {}): Promise<Reply> {
       })
     : { ...options.headers }
   options.tamper?.(headers)
+  plantFields({ ...options.credentials, ...headers })
+  plantFields(body)
   const request = url.startsWith('https:') ? requestHttps : requestHttp
   return new Promise((resolve, reject) => {
     const outgoing = request(
@@ -66,6 +69,7 @@ export function call(url: string, options: CallOptions = {}): Promise<Reply> {
         incoming.on('error', reject)
         incoming.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8')
+          plant(...secretsIn(text))
           resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: () => JSON.parse(text) })
         })
       },
@@ -73,6 +77,13 @@ export function call(url: string, options: CallOptions = {}): Promise<Reply> {
     outgoing.on('error', reject)
     outgoing.end(options.sent ?? raw)
   })
+}
+
+/** Plaintexts and temporary credentials of a reply, JSON or XML. */
+function secretsIn(text: string): string[] {
+  const json = text.matchAll(/"(?:plaintext|plaintext_key)":\s*"([^"]*)"/g)
+  const xml = text.matchAll(/<(?:SecretAccessKey|SessionToken)>([^<]*)</g)
+  return [...json, ...xml].map((match) => match[1] as string)
 }
 
 export interface DataKey {

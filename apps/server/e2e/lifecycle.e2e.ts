@@ -268,9 +268,9 @@ describe('settings', () => {
 
   it('what has no effect yet is taken, and said', async () => {
     const server = await startServer({
-      env: { KMS_DATA_DIR: join(temporaryFolder(), 'data'), KMS_METRICS_LISTEN: '127.0.0.1:1' },
+      env: { KMS_DATA_DIR: join(temporaryFolder(), 'data'), KMS_ALLOW_INSECURE_SSE_C: 'off' },
     })
-    expect(server.stderr()).toContain('no effect in this release: KMS_METRICS_LISTEN')
+    expect(server.stderr()).toContain('"event":"settings_without_effect","settings":["KMS_ALLOW_INSECURE_SSE_C"]')
   })
 
   it("RustFS's settings configure and start a new server; afterwards what is stored wins", async () => {
@@ -288,7 +288,7 @@ describe('settings', () => {
     const second = await startServer({ env: { ...env, RUSTFS_KMS_KEY_DIR: other } })
     expect((await createAdmin(second.url).status())['status']).toBe('Configured')
     expect(second.stderr()).toMatch(
-      /these settings are ignored: RUSTFS_KMS_ENABLE, RUSTFS_KMS_BACKEND, RUSTFS_KMS_KEY_DIR/,
+      /"event":"bootstrap_ignored","settings":\["RUSTFS_KMS_ENABLE","RUSTFS_KMS_BACKEND","RUSTFS_KMS_KEY_DIR"/,
     )
     expect(existsSync(other)).toBe(false)
     await createAdmin(second.url).post('start')

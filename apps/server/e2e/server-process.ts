@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { checkOutput, plantEnvironment } from './log-check.ts'
 
 /** The built server. */
 export const bundle: string = fileURLToPath(new URL('../dist/kms-server.mjs', import.meta.url))
@@ -50,6 +51,7 @@ export interface ServerProcess extends Launched {
 const CLEAN: Environment = { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), LANG: 'C.UTF-8' }
 
 export function launch({ env = {}, args = [], cwd = tmpdir(), script = bundle, mounts }: LaunchOptions = {}): Launched {
+  plantEnvironment(env)
   const command = [process.execPath, script, ...args]
   const inNamespace = ['unshare', '--mount', 'sh', '-euc', `${mounts}; exec "$@"`, 'sh', ...command]
   const [program = '', ...rest] = mounts === undefined ? command : inNamespace
@@ -73,6 +75,7 @@ export function launch({ env = {}, args = [], cwd = tmpdir(), script = bundle, m
   const exited = new Promise<Exit>((resolve) => {
     child.once('close', (code, signal) => {
       ended = true
+      checkOutput(output)
       notify()
       resolve({ code, signal })
     })
@@ -103,7 +106,8 @@ export async function startServer(
   { env = {}, ...options }: LaunchOptions = {},
   cleanup: Cleanup = onTestFinished,
 ): Promise<ServerProcess> {
-  const launched = launch({ ...options, env: { KMS_LISTEN: '127.0.0.1:0', ...env } })
+  // At debug, so that every line there is gets looked at.
+  const launched = launch({ ...options, env: { KMS_LISTEN: '127.0.0.1:0', KMS_LOG_LEVEL: 'debug', ...env } })
   cleanup(async () => {
     launched.kill('SIGKILL')
     await launched.exited

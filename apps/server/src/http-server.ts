@@ -24,6 +24,8 @@ export interface HttpServerOptions {
 export interface HttpServer {
   /** Whether it is ending: new work should not come here. */
   readonly draining: boolean
+  /** Requests that are not answered yet. */
+  readonly inFlight: number
   /** Resolves to the port; rejects with the system's error. */
   listen(address: ListenAddress): Promise<number>
   /** Uses another certificate for new connections. Throws, and keeps the old one, when the pair is not usable. */
@@ -105,6 +107,9 @@ export function createHttpServer({ handler, tls, bodyStallMs = BODY_STALL_MS }: 
   return {
     get draining() {
       return draining
+    },
+    get inFlight() {
+      return responses.size
     },
 
     async listen({ host, port }) {

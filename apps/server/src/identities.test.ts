@@ -6,7 +6,7 @@ import { createServerKey, type ServerKeys } from '@kms/core'
 import type { Principal } from '@kms/iam'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Identities, openIdentities } from './identities.ts'
-import type { Log } from './log.ts'
+import type { Log } from './log/log.ts'
 import { readCommand } from './settings.ts'
 
 const keys: ServerKeys = { current: createServerKey(randomBytes(32)) }
@@ -31,8 +31,10 @@ async function open(
 ): Promise<Identities> {
   const command = readCommand({ args: [], environment })
   if (command.kind !== 'serve') throw new Error(command.kind)
-  const note = (message: string): void => void warnings.push(message)
-  const log: Log = { debugEnabled: false, debug: note, info: note, warn: note, error: note }
+  const log: Log = {
+    tells: () => true,
+    event: (event, _, details) => void warnings.push(details?.message ?? event),
+  }
   const identities = await openIdentities({
     settings: command.given.settings,
     keys: serverKeys,

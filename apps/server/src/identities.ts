@@ -16,7 +16,7 @@ import {
   type Sts,
 } from '@kms/iam'
 import { createChangeWatch } from './change-watch.ts'
-import type { Log } from './log.ts'
+import type { Log } from './log/log.ts'
 import type { Settings } from './setting-table.ts'
 import { exitCodes, settingsError, startupError } from './startup-error.ts'
 
@@ -59,7 +59,7 @@ export async function openIdentities({ settings, keys, stateDirectory, log }: Id
       keys,
       random: systemRandom,
       secretBinding: bindSecret,
-      onRecovered: (message) => log.warn(message),
+      onRecovered: (message) => log.event('iam_recovered', {}, { message }),
     })
     const directory = await createIamDirectory({
       store: { load: async () => (await stored.load()) as IamDocument | undefined, save: stored.save },
@@ -104,20 +104,14 @@ async function watchIamFile(
   const file = await createIamFile({
     read: () => readFile(path, 'utf8'),
     rootAccessKeyId,
-    onProblem: ({ message }) =>
-      log.error('KMS_IAM_FILE cannot be used; the users it had before stay.', {
-        event: 'iam_file_kept',
-        reason: message,
-      }),
+    onProblem: ({ message: reason }) => log.event('iam_file_kept', { reason }),
   }).catch((error: unknown) => {
     const reason = isIamError(error) ? error.message : `it cannot be read (${(error as NodeJS.ErrnoException).code})`
     throw settingsError('KMS_IAM_FILE', `cannot be used: ${reason}`, error)
   })
   const poll = async (): Promise<void> => {
     if (!(await watch.changed())) return
-    if ((await file.reload()) === 'reloaded') {
-      log.info('The users of KMS_IAM_FILE were read again.', { event: 'iam_file_reloaded', users: file.users.size })
-    }
+    if ((await file.reload()) === 'reloaded') log.event('iam_file_reloaded', { users: file.users.size })
   }
   const timer = setInterval(() => void poll(), POLL_MS)
   timer.unref()

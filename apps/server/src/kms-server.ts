@@ -8,29 +8,39 @@ import {
   isKmsError,
   type KmsManager,
   kmsError,
+  observeDriver,
   type ServerKeys,
+  systemClock,
   systemRandom,
 } from '@kms/core'
+import { createBackendObserver } from './backend-observer.ts'
 import { type Bootstrap, bootstrapDocument } from './bootstrap-document.ts'
 import { type DataDirectory, prepareDataDirectory } from './data-directory.ts'
 import { checkDefaultCredentials, refuseDefaultCredentials } from './default-credentials.ts'
-import { logAdminEntry, logManagerEvent } from './event-log.ts'
 import { createClientFinder } from './forwarded-peer.ts'
+import { unreadiness } from './health.ts'
 import { createHttpServer, type HttpServer, type TlsMaterial } from './http-server.ts'
 import { type Identities, openIdentities } from './identities.ts'
-import type { LogFor } from './log.ts'
+import { logAdminEntry, logManagerEvent } from './log/event-log.ts'
+import type { Log } from './log/log.ts'
+import { createKeyCensus } from './metrics/key-census.ts'
+import { createMetrics, type Metrics } from './metrics/metrics.ts'
+import { createOpenMetrics, metricsPage } from './metrics/metrics-page.ts'
 import { createRouter } from './router.ts'
 import { findServerKeys } from './server-keys.ts'
 import { lockDataDirectory, type ServerLock } from './server-lock.ts'
+import type { ListenAddress } from './setting-kinds.ts'
 import { type Settings, settingTable } from './setting-table.ts'
 import type { GivenSettings } from './settings.ts'
 import { exitCodes, settingsError, startupError } from './startup-error.ts'
 import { readTlsMaterial } from './tls-material.ts'
+import { findTracing, type Tracing } from './tracing/tracing.ts'
+import { version } from './version.ts'
 
 export interface KmsServerOptions {
   readonly given: GivenSettings
   readonly environment: Readonly<Record<string, string | undefined>>
-  readonly logFor: LogFor
+  readonly log: Log
 }
 
 /** A server that listens. */
@@ -49,27 +59,29 @@ export interface KmsServer {
  * touched before what guards it. Throws a `StartupError` or a `KmsError` (see `exitCodeOf`); nothing is left running
  * or locked then.
  */
-export async function startKmsServer({ given, environment, logFor }: KmsServerOptions): Promise<KmsServer> {
+export async function startKmsServer({ given, environment, log }: KmsServerOptions): Promise<KmsServer> {
   const { settings } = given
-  const log = logFor('server')
   const defaultCredentials = checkDefaultCredentials(settings)
   const bootstrap = bootstrapDocument(given)
   const tls = await readTlsMaterial(settings)
   const drivers = (data: Pick<DataDirectory, 'path' | 'rootKeys'>) => createDrivers(settings, environment, data)
   checkBackend(bootstrap, drivers({ path: settings.KMS_DATA_DIR, rootKeys: settings.KMS_DATA_DIR }))
-  tellSettings(given, defaultCredentials, log.warn)
+  tellSettings(given, defaultCredentials, log)
 
   const data = await prepareDataDirectory(settings.KMS_DATA_DIR)
-  if (data.open) log.warn('Others than the owner may look into the data directory.', { path: data.path })
+  if (data.open) log.event('data_directory_open', { path: data.path })
   const { host, port } = settings.KMS_LISTEN
   const lock = await lockDataDirectory(data.path, `${host}:${port}`)
   let manager: KmsManager | undefined
   let identities: Identities | undefined
   try {
-    const keys = await prepareServerKeys(settings, data, log.info)
-    identities = await openIdentities({ settings, keys, stateDirectory: data.state, log: logFor('iam') })
-    manager = await bootManager({ settings, keys, data, drivers: drivers(data), bootstrap, logFor })
-    return await listen({ settings, manager, identities, lock, tls, defaultCredentials, logFor })
+    const keys = await prepareServerKeys(settings, data, log)
+    identities = await openIdentities({ settings, keys, stateDirectory: data.state, log })
+    const watch = createWatch()
+    const observer = createBackendObserver({ log, ...watch })
+    const observed = drivers(data).map((driver) => observeDriver(driver, observer))
+    manager = await bootManager({ settings, keys, data, drivers: observed, bootstrap, log, ...watch })
+    return await listen({ settings, manager, identities, lock, tls, defaultCredentials, log, ...watch })
   } catch (error) {
     identities?.close()
     try {
@@ -117,42 +129,39 @@ function checkBackend({ document }: Bootstrap, drivers: readonly BackendDriver[]
   throw settingsError('RUSTFS_KMS_BACKEND', `must be ${drivers.map(({ type }) => type).join(' or ')} in this release`)
 }
 
-function tellSettings({ given }: GivenSettings, defaultCredentials: boolean, warn: (message: string) => void): void {
+function tellSettings({ given }: GivenSettings, defaultCredentials: boolean, log: Log): void {
   const idle = given.filter((name) => settingTable[name].withoutEffect)
-  if (idle.length > 0) warn(`These settings have no effect in this release: ${idle.join(', ')}.`)
-  if (defaultCredentials) {
-    warn(
-      'The root credentials are the default ones; they are taken from programs on this machine only. Set KMS_ROOT_ACCESS_KEY and KMS_ROOT_SECRET_KEY.',
-    )
-  }
+  if (idle.length > 0) log.event('settings_without_effect', { settings: idle })
+  if (defaultCredentials) log.event('default_credentials')
 }
 
-async function prepareServerKeys(
-  settings: Settings,
-  data: DataDirectory,
-  info: (message: string, fields: Readonly<Record<string, unknown>>) => void,
-): Promise<ServerKeys> {
+async function prepareServerKeys(settings: Settings, data: DataDirectory, log: Log): Promise<ServerKeys> {
   const { keys, origin } = await findServerKeys({ settings, dataDirectory: data.path, stateDirectory: data.state })
-  if (origin === 'generated') {
-    info('A server key was generated. Keep a copy of it apart from the data.', { path: `${data.path}/server.key` })
-  }
+  if (origin === 'generated') log.event('server_key_generated', { path: `${data.path}/server.key` })
   return keys
 }
 
-interface BootOptions {
+/** Who sees what happens, besides the log. */
+interface Watch {
+  readonly metrics: Metrics
+  readonly tracing: Tracing | undefined
+}
+
+function createWatch(): Watch {
+  return { metrics: createMetrics({ version, now: () => systemClock.now() }), tracing: findTracing() }
+}
+
+interface BootOptions extends Pick<Watch, 'metrics'> {
   readonly settings: Settings
   readonly keys: ServerKeys
   readonly data: DataDirectory
   readonly drivers: readonly BackendDriver[]
   readonly bootstrap: Bootstrap
-  readonly logFor: LogFor
+  readonly log: Log
 }
 
 async function bootManager(options: BootOptions): Promise<KmsManager> {
-  const { settings, keys, data, drivers, bootstrap, logFor } = options
-  const log = logFor('server')
-  const state = logFor('state')
-  const events = logFor('manager')
+  const { settings, keys, data, drivers, bootstrap, log, metrics } = options
   const manager = createKmsManager({
     drivers,
     configStore: await createFileConfigStore({
@@ -160,19 +169,22 @@ async function bootManager(options: BootOptions): Promise<KmsManager> {
       drivers,
       keys,
       random: systemRandom,
-      onRecovered: (message) => state.warn(message),
+      onRecovered: (message) => log.event('state_recovered', {}, { message }),
     }),
     canaryStore: createFileCanaryStore({
       directory: data.canaries,
       random: systemRandom,
-      onDamaged: (message) => state.warn(message),
+      onDamaged: (message) => log.event('canaries_damaged', {}, { message }),
     }),
-    onEvent: (event) => logManagerEvent(events, event),
+    onEvent(event) {
+      metrics.managerEvent(event)
+      logManagerEvent(log, event)
+    },
     allowImmediateDeletion: settings.KMS_ALLOW_IMMEDIATE_DELETION ?? false,
   })
   try {
     await manager.boot()
-    await applyBootstrap(manager, bootstrap, (message) => log.warn(message))
+    await applyBootstrap(manager, bootstrap, log)
   } catch (error) {
     await manager.close()
     throw error
@@ -184,19 +196,15 @@ async function bootManager(options: BootOptions): Promise<KmsManager> {
  * Configures and starts from RustFS's settings, as one step, when nothing is stored: a start that fails stores nothing,
  * so the next one tries again.
  */
-async function applyBootstrap(
-  manager: KmsManager,
-  { document, names }: Bootstrap,
-  warn: (message: string) => void,
-): Promise<void> {
-  if (names.length === 0) return
+async function applyBootstrap(manager: KmsManager, { document, names: settings }: Bootstrap, log: Log): Promise<void> {
+  if (settings.length === 0) return
   if (document === undefined) {
-    warn(`RUSTFS_KMS_ENABLE is not on, so these settings are ignored: ${names.join(', ')}.`)
+    log.event('bootstrap_ignored', { settings, reason: 'disabled' })
     return
   }
   const stored = manager.config()
   if (stored !== undefined) {
-    warn(`A configuration is stored (revision ${stored.revision}), so these settings are ignored: ${names.join(', ')}.`)
+    log.event('bootstrap_ignored', { settings, reason: 'configured', revision: stored.revision })
     return
   }
   try {
@@ -208,50 +216,56 @@ async function applyBootstrap(
   }
 }
 
-interface ListenOptions {
+interface ListenOptions extends Watch {
   readonly settings: Settings
   readonly manager: KmsManager
   readonly identities: Identities
   readonly lock: ServerLock
   readonly tls: TlsMaterial | undefined
   readonly defaultCredentials: boolean
-  readonly logFor: LogFor
+  readonly log: Log
 }
 
-async function listen({
-  settings,
-  manager,
-  identities,
-  lock,
-  tls,
-  defaultCredentials,
-  logFor,
-}: ListenOptions): Promise<KmsServer> {
-  const log = logFor('server')
-  const { listener, stsListener } = createApi({ settings, manager, identities, defaultCredentials, logFor })
+async function listen(options: ListenOptions): Promise<KmsServer> {
+  const { settings, manager, identities, lock, tls, defaultCredentials, log, metrics, tracing } = options
+  const api = createApi(options)
+  const router = createRouter({
+    manager,
+    admin: api.listener,
+    sts: api.stsListener,
+    metrics: api.pageListener(metricsPage(metrics, settings.KMS_METRICS_TOKEN)),
+    isDraining: () => server.draining,
+  })
   const server: HttpServer = createHttpServer({
-    handler: createRouter({
-      manager,
-      admin: listener,
-      sts: stsListener,
-      isDraining: () => server.draining,
-    }),
+    handler: tracing?.requests(router) ?? router,
     ...(tls === undefined ? {} : { tls }),
   })
-  const { host } = settings.KMS_LISTEN
-  const port = await server.listen(settings.KMS_LISTEN).catch((error: unknown) => {
-    throw startupError(
-      exitCodes.failed,
-      `KMS_LISTEN ${host}:${settings.KMS_LISTEN.port} cannot be listened on (${(error as NodeJS.ErrnoException).code}).`,
-      error,
-    )
+  const census = createKeyCensus({ list: (limit) => manager.keys.list({ limit }), clock: systemClock })
+  metrics.watch({
+    status: () => manager.status(),
+    ready: () => unreadiness(manager, server.draining) === undefined,
+    inFlight: () => server.inFlight,
+    keyCounts: () => census.counts(),
   })
+  const { host } = settings.KMS_LISTEN
+  const { KMS_METRICS_LISTEN: metricsAddress } = settings
+  const open = metricsAddress && createHttpServer({ handler: createOpenMetrics(metrics) })
+  const port = await listenOn(server, 'KMS_LISTEN', settings.KMS_LISTEN)
+  let metricsPort: number | undefined
   try {
+    if (open !== undefined) metricsPort = await listenOn(open, 'KMS_METRICS_LISTEN', metricsAddress as ListenAddress)
     await lock.announce(`${host}:${port}`)
   } catch (error) {
-    await server.drain(0)
+    await Promise.all([server.drain(0), open?.drain(0)])
     throw error
   }
+  log.event('listening', {
+    address: `${host}:${port}`,
+    ...(metricsPort === undefined ? {} : { metrics_address: `${metricsAddress?.host}:${metricsPort}` }),
+    version,
+    data_directory: settings.KMS_DATA_DIR,
+    tls: tls !== undefined,
+  })
   return {
     port,
     defaultCredentials,
@@ -262,26 +276,25 @@ async function listen({
         const material = await readTlsMaterial(settings)
         if (material === undefined) return
         server.replaceTls(material)
-        log.info('The certificate was read again.', { event: 'tls_reloaded' })
+        log.event('tls_reloaded')
       } catch (error) {
-        log.error('The certificate could not be read again; the one before stays in use.', {
-          event: 'tls_reload_failed',
-          reason: (error as Error).message,
-        })
+        log.event('tls_reload_failed', { reason: (error as Error).message })
       }
     },
 
     async stop() {
-      log.info('Stopping: requests under way may finish.', { event: 'draining', seconds: settings.KMS_DRAIN_SECONDS })
+      log.event('draining', { seconds: settings.KMS_DRAIN_SECONDS })
       const deadline = performance.now() + settings.KMS_DRAIN_SECONDS * 1000
       await server.drain(settings.KMS_DRAIN_SECONDS)
       identities.close()
       const left = Math.max(deadline - performance.now(), LEAST_CLOSING_MS)
       if (!(await endsWithin(manager.close(), left))) {
-        log.warn('A key store did not close in time.', { event: 'close_cut_off' })
+        log.event('close_cut_off')
       }
+      // Last: how the end went can be looked at until the end.
+      await open?.drain(0)
       await lock.release()
-      log.info('Stopped.', { event: 'stopped' })
+      log.event('stopped')
     },
   }
 }
@@ -301,18 +314,23 @@ async function endsWithin(work: Promise<void>, milliseconds: number): Promise<bo
   }
 }
 
-function createApi({
-  settings,
-  manager,
-  identities,
-  defaultCredentials,
-  logFor,
-}: Pick<ListenOptions, 'settings' | 'manager' | 'identities' | 'defaultCredentials' | 'logFor'>): AdminApi {
-  const log = logFor('admin')
+/** Listens, or throws a `StartupError` that names the setting. */
+async function listenOn(server: HttpServer, setting: string, address: ListenAddress): Promise<number> {
+  return server.listen(address).catch((error: unknown) => {
+    throw startupError(
+      exitCodes.failed,
+      `${setting} ${address.host}:${address.port} cannot be listened on (${(error as NodeJS.ErrnoException).code}).`,
+      error,
+    )
+  })
+}
+
+function createApi(options: ListenOptions): AdminApi {
+  const { settings, manager, identities, defaultCredentials, log, metrics, tracing } = options
   const { credentials, directory, sts } = identities
   const { KMS_TRUSTED_PROXIES: proxies } = settings
   return createAdminApi({
-    manager,
+    manager: tracing?.manager(manager) ?? manager,
     credentials,
     directory,
     sts,
@@ -321,7 +339,18 @@ function createApi({
       authFailuresPerMinute: settings.KMS_AUTH_FAILURES_PER_MINUTE,
       ...(settings.KMS_REGION === undefined ? {} : { region: settings.KMS_REGION }),
     },
-    log: (entry) => logAdminEntry(log, entry),
+    log(entry) {
+      if (entry.event === 'request') {
+        const { operation = 'none', code = 'ok', requestId, keyId } = entry
+        metrics.request('admin', operation, code, entry.milliseconds)
+        tracing?.describeRequest(entry.operation, {
+          'kms.request_id': requestId,
+          'kms.outcome': code,
+          'kms.key_id': keyId,
+        })
+      }
+      logAdminEntry(log, entry)
+    },
     ...(proxies === undefined ? {} : { peer: peerBehind(proxies) }),
     ...(defaultCredentials ? { guard: guardDefaultCredentials } : {}),
   })

@@ -1,7 +1,7 @@
 import { bannerText, localUrl } from './banner.ts'
 import { helpText } from './help.ts'
 import { exitCodeOf, type KmsServer, startKmsServer } from './kms-server.ts'
-import { createLog } from './log.ts'
+import { createLog } from './log/log.ts'
 import { readCommand } from './settings.ts'
 import { exitCodes } from './startup-error.ts'
 import { version } from './version.ts'
@@ -13,8 +13,8 @@ async function main(): Promise<void> {
   else {
     const { settings } = command.given
     const format = settings.KMS_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json')
-    const logFor = createLog({ level: settings.KMS_LOG_LEVEL, format })
-    const server = await startKmsServer({ given: command.given, environment: process.env, logFor })
+    const log = createLog({ level: settings.KMS_LOG_LEVEL, format })
+    const server = await startKmsServer({ given: command.given, environment: process.env, log })
     endOnSignals(server)
     const { host } = settings.KMS_LISTEN
     const scheme = settings.KMS_TLS_CERT === undefined ? 'http' : 'https'

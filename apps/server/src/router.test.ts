@@ -13,6 +13,7 @@ const server = createServer(
   createRouter({
     manager: { status: () => ({ ...state }) as never },
     admin: (request, response) => response.end(`admin ${request.url}`),
+    metrics: (request, response) => response.end(`metrics ${request.url}`),
     sts: (request, response) => response.end(`sts ${request.method} ${request.url}`),
     isDraining: () => state.draining,
   }),
@@ -51,6 +52,20 @@ describe('/health', () => {
     expect(text).not.toContain('/secret/place')
   })
 
+  it.each(['/health', '/rustfs/health', '/minio/health'])('%s is where probes look too', async (prefix) => {
+    Object.assign(state, { status: 'Running', healthy: true })
+    for (const probe of ['live', 'ready']) {
+      const reply = await fetch(`${origin}${prefix}/${probe}`)
+      expect([reply.status, await reply.json()]).toEqual([200, { status: probe }])
+    }
+    state.draining = true
+    expect((await fetch(`${origin}${prefix}/ready`)).status).toBe(503)
+  })
+
+  it('/rustfs/health is live', async () => {
+    expect(await (await fetch(`${origin}/rustfs/health`)).json()).toEqual({ status: 'live' })
+  })
+
   it('answers HEAD without a body, and nothing else but GET', async () => {
     const head = await fetch(`${origin}/health/ready`, { method: 'HEAD' })
     expect([head.status, await head.text()]).toEqual([503, ''])
@@ -87,7 +102,7 @@ describe('spaces', () => {
     '/',
     '/rustfs',
     '/minio',
-    '/metrics',
+    '/metrics/',
     '/health',
     '/health/',
     '/health/ready/',
@@ -101,6 +116,10 @@ describe('spaces', () => {
     expect(body).toMatchObject({ success: false, code: 'NoSuchRoute' })
     expect(reply.headers.get('x-request-id')).toBe(body['request_id'])
     expect(reply.headers.get('content-type')).toBe('application/json; charset=utf-8')
+  })
+
+  it('/metrics has its own handler', async () => {
+    expect(await (await fetch(`${origin}/metrics?x`)).text()).toBe('metrics /metrics?x')
   })
 
   it('POST / is STS, and nothing else is', async () => {

@@ -9,24 +9,41 @@ export interface RouterOptions {
   readonly admin: RequestListener
   /** `POST /`. */
   readonly sts: RequestListener
+  /** `/metrics`. */
+  readonly metrics: RequestListener
   readonly isDraining: () => boolean
 }
+
+/** Contract §4, and where RustFS's and MinIO's probes look. */
+const PROBES: ReadonlyMap<string, 'live' | 'ready'> = new Map([
+  ['/health/live', 'live'],
+  ['/health/ready', 'ready'],
+  ['/rustfs/health', 'live'],
+  ['/rustfs/health/live', 'live'],
+  ['/rustfs/health/ready', 'ready'],
+  ['/minio/health/live', 'live'],
+  ['/minio/health/ready', 'ready'],
+])
 
 /**
  * Tells the three spaces of the listener apart by the raw first segment (contract §0): nothing is decoded here, so that
  * no encoding makes one space look like another.
  */
-export function createRouter({ manager, admin, sts, isDraining }: RouterOptions): RequestListener {
+export function createRouter({ manager, admin, sts, metrics, isDraining }: RouterOptions): RequestListener {
   return (request, response) => {
     const target = request.url ?? '/'
     const mark = target.indexOf('?')
     const path = mark < 0 ? target : target.slice(0, mark)
-    if (path.startsWith('/rustfs/') || path.startsWith('/minio/')) return admin(request, response)
-    if (path === '/' && request.method === 'POST') return sts(request, response)
+    const probe = PROBES.get(path)
+    if (probe === undefined) {
+      if (path.startsWith('/rustfs/') || path.startsWith('/minio/')) return admin(request, response)
+      if (path === '/' && request.method === 'POST') return sts(request, response)
+      if (path === '/metrics') return metrics(request, response)
+    }
     // A body nobody reads would otherwise be taken for the next request.
     request.resume()
-    if (path === '/health/live') return health(request, response, path, () => live(response))
-    if (path === '/health/ready') return health(request, response, path, () => ready(response, manager, isDraining()))
+    if (probe === 'live') return health(request, response, path, () => live(response))
+    if (probe === 'ready') return health(request, response, path, () => ready(response, manager, isDraining()))
     const { status, code, message } = kmsError('NoSuchRoute', { path: path.slice(0, 200) })
     return replyJsonError(response, status, code, message)
   }

@@ -186,14 +186,12 @@ export const settingTable: SettingTable = {
   KMS_METRICS_LISTEN: {
     schema: listenAddress,
     value: 'host:port',
-    summary: 'Listener of its own for /metrics, without credentials.',
-    withoutEffect: true,
+    summary: 'Listener of its own for /metrics, without credentials and without TLS.',
   },
   KMS_METRICS_TOKEN: {
     schema: bearerToken,
     value: 'secret',
     summary: 'Bearer token that may read /metrics.',
-    withoutEffect: true,
   },
   KMS_ALLOW_KEY_DIRS: {
     schema: list(absoluteDirectory),

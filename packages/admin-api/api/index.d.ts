@@ -5,7 +5,7 @@
 export type { AuthenticatedRequest, Guard } from './access/authenticate.ts';
 export type { Permission } from './access/gate.ts';
 export type { Peer } from './access/peer.ts';
-export { type AdminApi, type AdminApiOptions, type AdminApiSettings, createAdminApi } from './admin-api.ts';
+export { type AdminApi, type AdminApiOptions, type AdminApiSettings, createAdminApi, type Page } from './admin-api.ts';
 export type { AdminLogEntry } from './log-entry.ts';
 export type { ReceivedRequest } from './request/received-request.ts';
 
@@ -93,6 +93,7 @@ export interface AdminApiOptions {
     readonly sts?: Sts;
     readonly settings?: AdminApiSettings;
     readonly clock?: Clock;
+    readonly elapsed?: () => number;
     readonly requestId?: (request: ReceivedRequest) => string;
     readonly peer?: (request: ReceivedRequest) => Peer;
     readonly guard?: Guard;
@@ -105,16 +106,29 @@ export interface AdminApi {
     readonly stsListener: RequestListener;
     authenticate(c: Context): Promise<AuthenticatedRequest>;
     authorize(request: AuthenticatedRequest, permission: Permission, resource?: string): void;
+    pageListener(page: Page): RequestListener;
     refuse(c: Context, error: unknown): Response;
+}
+export interface Page {
+    readonly operation: string;
+    readonly permission: Permission;
+    readonly admits?: (request: ReceivedRequest) => boolean;
+    read(): Promise<{
+        readonly contentType: string;
+        readonly text: string;
+    }>;
 }
 export declare function createAdminApi(options: AdminApiOptions): AdminApi;
 
 // log-entry.d.ts
 import type { SigV4Computation } from '@kms/sigv4';
+import type { RouteEffect } from './routes/route-effect.ts';
 export type AdminLogEntry = {
     readonly event: 'request';
     readonly requestId: string;
     readonly operation: string | undefined;
+    readonly action: string | undefined;
+    readonly effect: RouteEffect | undefined;
     readonly method: string;
     readonly path: string;
     readonly principal: string | undefined;
@@ -134,6 +148,26 @@ export type AdminLogEntry = {
     readonly computed: SigV4Computation;
 };
 
+// request/read-json.d.ts
+import type { Buffer } from 'node:buffer';
+import { z } from '@hono/zod-openapi';
+export declare function readJson(body: Buffer): unknown;
+export type JsonObject = Readonly<Record<string, unknown>>;
+export declare function isJsonObject(value: unknown): value is JsonObject;
+export interface BodyShape<T = unknown> {
+    readonly schema: z.ZodType;
+    read(json: unknown): T;
+}
+export declare function objectBody<T>(schema: z.ZodObject & z.ZodType<T>, aliases?: Readonly<Record<string, string>>): BodyShape<T>;
+export declare const noBody: BodyShape;
+
+// request/read-query.d.ts
+export type Query = ReadonlyMap<string, string>;
+export declare const NO_PARAMETERS: Query;
+export declare function readQuery(rawQuery: string): Query;
+export declare function refuseUnknownParameters(query: Query, known: readonly string[]): void;
+export declare function decodePercent(text: string): string;
+
 // request/received-request.d.ts
 import type { IncomingMessage } from 'node:http';
 import type { RawRequest } from '@kms/sigv4';
@@ -148,3 +182,80 @@ export interface ReceivedRequest extends RawRequest {
 export declare function receiveRequest(c: Context): ReceivedRequest;
 export declare function receiveIncoming(incoming: IncomingMessage): ReceivedRequest;
 export declare function headerOf(request: RawRequest, name: string): string | undefined;
+
+// routes/route-effect.d.ts
+import type { Route } from './route.ts';
+export type RouteEffect = 'read' | 'use' | 'change';
+export declare function effectOf(route: Route): RouteEffect;
+
+// routes/route.d.ts
+import type { z } from '@hono/zod-openapi';
+import type { Authorize, Caller, EncryptionContext, KmsManager } from '@kms/core';
+import type { IamDirectory } from '@kms/iam';
+import type { Permission } from '../access/gate.ts';
+import type { BodyShape } from '../request/read-json.ts';
+import type { Query } from '../request/read-query.ts';
+export declare const ADMIN_PREFIX = "/rustfs/admin/v3";
+export declare const MINIO_PREFIX = "/minio/admin/v3";
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export interface RouteInput {
+    readonly json: unknown;
+    readonly query: Query;
+    readonly pathKey: string | undefined;
+}
+export type KeyClaim = {
+    readonly reference: string;
+} | {
+    readonly id: string;
+};
+export interface QueryShape<Q = unknown> {
+    readonly schema: z.ZodObject;
+    read(query: Query): Q;
+}
+export interface Call<B = unknown, Q = unknown> {
+    readonly manager: KmsManager;
+    readonly directory: () => IamDirectory;
+    readonly caller: Caller;
+    readonly body: B;
+    readonly query: Q;
+    readonly pathKey: string | undefined;
+    readonly ifMatch: string | undefined;
+    readonly authorize: Authorize;
+    learn(context: EncryptionContext): void;
+    alsoRequire(permission: Permission): void;
+}
+export interface Reply {
+    readonly body: object;
+    readonly etag?: string;
+}
+interface RouteFacts {
+    readonly operation: string;
+    readonly summary: string;
+    readonly methods: readonly [Method, ...Method[]];
+    readonly paths: readonly [string, ...string[]];
+    readonly minioPaths: readonly string[];
+    readonly reply: z.ZodType;
+    readonly indented: boolean;
+    readonly lifecycle: boolean;
+}
+export interface PublicRoute extends RouteFacts {
+    readonly scope: 'public';
+    handle(): Reply;
+}
+interface SignedRoute<B, Q> extends RouteFacts {
+    readonly permission: Permission;
+    readonly body?: BodyShape<B>;
+    readonly query?: QueryShape<Q>;
+    handle(call: Call<B, Q>): Promise<Reply> | Reply;
+}
+export interface ServiceRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
+    readonly scope: 'service';
+}
+export interface KeyRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
+    readonly scope: 'key';
+    key(input: RouteInput, manager: KmsManager): KeyClaim | undefined;
+}
+export type Route = PublicRoute | ServiceRoute | KeyRoute;
+export declare function defineRoute<B, Q>(route: ServiceRoute<B, Q> | KeyRoute<B, Q>): Route;
+export declare function pathsOf(route: Route): readonly string[];
+export {};

@@ -10,12 +10,13 @@ import { createGate, denied, type Gate, type Permission } from './access/gate.ts
 import type { Peer } from './access/peer.ts'
 import { type PublicError, publicError } from './error-reply.ts'
 import type { AdminLogEntry } from './log-entry.ts'
-import { type Answer, jsonAnswer, toResponse, xmlAnswer } from './reply/answer.ts'
+import { type Answer, jsonAnswer, textAnswer, toResponse, xmlAnswer } from './reply/answer.ts'
 import { nodeListener } from './reply/node-listener.ts'
 import { noBody, readJson } from './request/read-json.ts'
 import { decodePercent, NO_PARAMETERS, readQuery, refuseUnknownParameters } from './request/read-query.ts'
 import { headerOf, type ReceivedRequest, receiveRequest } from './request/received-request.ts'
 import type { KeyRoute, Reply, Route, RouteInput, ServiceRoute } from './routes/route.ts'
+import { effectOf } from './routes/route-effect.ts'
 import { findPath, isEncryptedUserPath } from './routes/route-table.ts'
 import { formatError } from './sts/sts-reply.ts'
 import { answerSts } from './sts/sts-service.ts'
@@ -43,6 +44,8 @@ export interface AdminApiOptions {
   readonly sts?: Sts
   readonly settings?: AdminApiSettings
   readonly clock?: Clock
+  /** Milliseconds of a clock that only goes forward, for how long requests take; `performance.now` unless given. */
+  readonly elapsed?: () => number
   /** The id of a request; a random UUID unless given. */
   readonly requestId?: (request: ReceivedRequest) => string
   /** Who sent a request; the other end of its connection unless given. A server behind trusted proxies knows more. */
@@ -71,8 +74,21 @@ export interface AdminApi {
   authenticate(c: Context): Promise<AuthenticatedRequest>
   /** Checks an operation on a whole service, or on the resource of an ARN. Throws `AccessDenied`. */
   authorize(request: AuthenticatedRequest, permission: Permission, resource?: string): void
+  /** A page of the server's own, for whoever may read it; refusals and the log are as for the operations of the API. */
+  pageListener(page: Page): RequestListener
   /** The reply to an error: code, message and request id as JSON, and nothing of an error that is not ours. */
   refuse(c: Context, error: unknown): Response
+}
+
+/** Something to read that is no operation of the API. */
+export interface Page {
+  /** What the log calls it. */
+  readonly operation: string
+  /** One of these on the service as a whole lets a signed caller read it. */
+  readonly permission: Permission
+  /** Lets a request in without a signature. */
+  readonly admits?: (request: ReceivedRequest) => boolean
+  read(): Promise<{ readonly contentType: string; readonly text: string }>
 }
 
 /** What is known of a request by the time it is answered. */
@@ -81,8 +97,8 @@ interface Trace {
   readonly startedAt: number
   readonly request: ReceivedRequest
   route?: Route
-  /** Of STS. */
-  action?: string
+  /** Of what is no route: an action of STS, a page of the server. */
+  operation?: string
   allow?: string
   authenticated?: AuthenticatedRequest
   gate?: Gate
@@ -106,6 +122,7 @@ const SERVICES = ['s3', 'execute-api', 'kms', 'sts'] as const
 /** Makes the admin API of a manager. */
 export function createAdminApi(options: AdminApiOptions): AdminApi {
   const { manager, log, settings = {}, clock = systemClock, requestId = () => randomUUID() } = options
+  const { elapsed = () => performance.now() } = options
   const now = (): number => clock.now()
   const authorizer = createAuthorizer({ compatServerInfo: settings.compatServerInfo ?? true, now })
   const throttle = createFailureThrottle({ perMinute: settings.authFailuresPerMinute ?? 0, clock })
@@ -129,7 +146,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   }
 
   function traceOf(request: ReceivedRequest): Trace {
-    return { requestId: requestId(request), startedAt: now(), request }
+    return { requestId: requestId(request), startedAt: elapsed(), request }
   }
 
   async function answer(request: ReceivedRequest): Promise<Answer> {
@@ -241,6 +258,28 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     return told
   }
 
+  async function answerPage(page: Page, request: ReceivedRequest): Promise<Answer> {
+    const trace = traceOf(request)
+    trace.operation = page.operation
+    try {
+      const { method, rawPath } = request
+      if (method !== 'GET' && method !== 'HEAD') {
+        trace.allow = 'GET, HEAD'
+        const path = rawPath.slice(0, 256)
+        throw kmsError('MethodNotAllowed', { method: method.slice(0, 32), path, allow: trace.allow })
+      }
+      if (page.admits?.(request) !== true) {
+        trace.authenticated = await authenticate(request)
+        createGate(authorizer, trace.authenticated, page.permission).requireService()
+      }
+      const { contentType, text } = await page.read()
+      note(trace, 200)
+      return textAnswer(trace.requestId, contentType, text)
+    } catch (error) {
+      return refuse(error, trace)
+    }
+  }
+
   async function answerXml(request: ReceivedRequest): Promise<Answer> {
     const trace = traceOf(request)
     try {
@@ -256,7 +295,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
         throw kmsError('UnsupportedOperation', { reason: 'This server gives no temporary credentials.' })
       }
       const { action, xml } = await answerSts(options.sts, authenticated, trace.requestId)
-      trace.action = action
+      trace.operation = action
       note(trace, 200)
       return xmlAnswer(trace.requestId, 200, xml)
     } catch (error) {
@@ -284,14 +323,16 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   }
 
   function note(
-    { requestId: id, request, route, action, authenticated, gate, startedAt }: Trace,
+    { requestId: id, request, route, operation, authenticated, gate, startedAt }: Trace,
     status: number,
     code?: string,
   ) {
     log?.({
       event: 'request',
       requestId: id,
-      operation: route?.operation ?? action,
+      operation: route?.operation ?? operation,
+      action: route === undefined || route.scope === 'public' ? undefined : route.permission[0],
+      effect: route && effectOf(route),
       method: request.method,
       path: request.rawPath,
       principal: authenticated?.principal.name,
@@ -300,7 +341,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       keyId: gate?.keyId,
       status,
       code,
-      milliseconds: now() - startedAt,
+      milliseconds: elapsed() - startedAt,
     })
   }
 
@@ -316,6 +357,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     stsApp,
     listener: nodeListener(answer),
     stsListener: nodeListener(answerXml),
+    pageListener: (page) => nodeListener((request) => answerPage(page, request)),
     authenticate: (c) => authenticate(receiveRequest(c)),
     authorize({ principal, context }, action, resource) {
       const target = resource === undefined ? {} : { resource }

@@ -1,6 +1,6 @@
 export type { AuthenticatedRequest, Guard } from './access/authenticate.ts'
 export type { Permission } from './access/gate.ts'
 export type { Peer } from './access/peer.ts'
-export { type AdminApi, type AdminApiOptions, type AdminApiSettings, createAdminApi } from './admin-api.ts'
+export { type AdminApi, type AdminApiOptions, type AdminApiSettings, createAdminApi, type Page } from './admin-api.ts'
 export type { AdminLogEntry } from './log-entry.ts'
 export type { ReceivedRequest } from './request/received-request.ts'

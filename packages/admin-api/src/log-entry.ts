@@ -1,4 +1,5 @@
 import type { SigV4Computation } from '@kms/sigv4'
+import type { RouteEffect } from './routes/route-effect.ts'
 
 /** What the API tells its log, as it happens. */
 export type AdminLogEntry =
@@ -8,6 +9,10 @@ export type AdminLogEntry =
       readonly requestId: string
       /** `operationId`; absent where no route was found. */
       readonly operation: string | undefined
+      /** The first permission that gates the operation; absent where no route was found, and of STS. */
+      readonly action: string | undefined
+      /** What the operation does; absent where no route was found, and of STS. */
+      readonly effect: RouteEffect | undefined
       readonly method: string
       /** As it was sent, without the query. */
       readonly path: string

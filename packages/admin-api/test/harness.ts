@@ -83,7 +83,7 @@ export interface Harness {
   close(): Promise<void>
 }
 
-export type HarnessOptions = Partial<Omit<AdminApiOptions, 'credentials' | 'clock' | 'log'>>
+export type HarnessOptions = Partial<Omit<AdminApiOptions, 'credentials' | 'clock' | 'elapsed' | 'log'>>
 
 export async function createHarness(
   options: HarnessOptions = {},
@@ -149,6 +149,7 @@ export async function createHarness(
     ...options,
     credentials,
     clock,
+    elapsed: clock.now,
     log: (entry) => log.push(entry),
   })
 

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { kmsError } from '@kms/core'
 import { signRequest } from '@kms/sigv4'
 import { Hono } from 'hono'
@@ -57,6 +60,55 @@ describe('the app', () => {
     const unknown = await server.request(`http://${HOST}/rustfs/admin/v3/nothing`)
     expect([unknown.status, await unknown.json()]).toMatchObject([404, { code: 'NoSuchRoute' }])
     expect(await (await server.request(`http://${HOST}/bucket`)).text()).toBe('somebody else')
+  })
+})
+
+describe('a page of the server', () => {
+  async function ask(as: User | undefined, method = 'GET', headers: Readonly<Record<string, string>> = {}) {
+    const server = createServer(
+      harness.api.pageListener({
+        operation: 'getPage',
+        permission: ['admin:Prometheus', 'admin:ServerInfo'],
+        admits: ({ rawHeaders }) => rawHeaders.includes('let-me-in'),
+        read: async () => ({ contentType: 'text/plain', text: 'the page' }),
+      }),
+    )
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/page`
+    const signed = { method, url, region: 'x', service: 's3', now: harness.clock.now }
+    try {
+      const sent = as === undefined ? headers : signRequest({ ...signed, credentials: as })
+      const reply = await fetch(url, { method, headers: sent })
+      return { status: reply.status, type: reply.headers.get('content-type'), text: await reply.text() }
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  it('is for whoever may read it, and for those it lets in', async () => {
+    const scraper = harness.user('scraper', { Effect: 'Allow', Action: 'admin:Prometheus', Resource: '*' })
+    for (const reply of [await ask(root), await ask(scraper), await ask(undefined, 'GET', { 'x-a': 'let-me-in' })]) {
+      expect(reply).toEqual({ status: 200, type: 'text/plain', text: 'the page' })
+    }
+    for (const as of [harness.user('nobody'), undefined]) {
+      const { status, text } = await ask(as)
+      expect([status, JSON.parse(text)]).toMatchObject([403, { success: false, code: 'AccessDenied' }])
+    }
+    const wrong = await ask({ ...root, secretAccessKey: 'wrong' })
+    expect(JSON.parse(wrong.text)).toMatchObject({ code: 'SignatureDoesNotMatch' })
+    const posted = await ask(root, 'POST')
+    expect([posted.status, JSON.parse(posted.text)]).toMatchObject([405, { code: 'MethodNotAllowed' }])
+    expect(harness.log.filter(({ event }) => event === 'request')).toMatchObject([
+      { operation: 'getPage', principal: 'root', status: 200 },
+      { operation: 'getPage', principal: 'scraper', status: 200 },
+      { operation: 'getPage', principal: undefined, status: 200 },
+      { operation: 'getPage', principal: 'nobody', status: 403 },
+      { operation: 'getPage', principal: undefined, status: 403 },
+      { operation: 'getPage', principal: undefined, status: 403 },
+      { operation: 'getPage', principal: undefined, status: 405 },
+    ])
   })
 })
 

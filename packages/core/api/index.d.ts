@@ -1110,6 +1110,7 @@ export declare function alsoServing(source: SnapshotSource, snapshot: Snapshot):
 
 // observe/observe-driver.d.ts
 import type { BackendDriver } from '../config/driver.ts';
+import type { Realm } from '../envelope/envelope.ts';
 import type { KeyBackend } from '../keys/key-backend.ts';
 import type { PeerTelemetry } from './peer-telemetry.ts';
 type VerbOf<M extends keyof KeyBackend> = NonNullable<KeyBackend[M]> extends (...args: never[]) => unknown ? M : never;
@@ -1119,6 +1120,7 @@ type BackendVerb = {
 export type BackendOperation = BackendVerb | 'open';
 export interface BackendCall {
     readonly backend: string;
+    readonly realm?: Realm;
     readonly operation: BackendOperation;
 }
 export interface BackendObserver {

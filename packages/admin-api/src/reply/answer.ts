@@ -24,6 +24,11 @@ export function xmlAnswer(requestId: string, status: number, text: string, more:
   return { status, headers, text }
 }
 
+/** Answers with text of another kind. */
+export function textAnswer(requestId: string, contentType: string, text: string): Answer {
+  return { status: 200, headers: headersOf(requestId, contentType, []), text }
+}
+
 /** The answer as `fetch` knows replies. */
 export function toResponse({ status, headers, text }: Answer): Response {
   const pairs: [string, string][] = []

@@ -61,7 +61,7 @@ it('every operation of the port passes through the observer, once', async () => 
     calls.length = 0
     // Whatever it makes of such arguments: it is the passing that counts.
     await (backend[operation] as (...args: unknown[]) => Promise<unknown>)({}).catch(() => {})
-    expect(calls.map(({ call }) => call)).toEqual([{ backend: 'memory', operation }])
+    expect(calls.map(({ call }) => call)).toEqual([{ backend: 'memory', realm: backend.realm, operation }])
   }
   const functions = new Set<string>()
   for (let level: object = backend; level !== Object.prototype; level = Object.getPrototypeOf(level) as object) {
@@ -89,7 +89,7 @@ it('results and errors pass as they are, and so does what a backend is', async (
   const down = kmsError('BackendUnavailable', { store: 'a', reason: 'it is down' })
   store.faults.fail('health', down)
   await expect(backend.health()).rejects.toBe(down)
-  expect(calls.at(-1)).toEqual({ call: { backend: 'memory', operation: 'health' }, ended: down })
+  expect(calls.at(-1)).toEqual({ call: { backend: 'memory', realm: store.realm, operation: 'health' }, ended: down })
 })
 
 it('the driver is handed the telemetry for peers, and an open that fails is seen', async () => {

@@ -1,4 +1,5 @@
 import type { BackendDriver } from '../config/driver.ts'
+import type { Realm } from '../envelope/envelope.ts'
 import type { KeyBackend } from '../keys/key-backend.ts'
 import type { PeerTelemetry } from './peer-telemetry.ts'
 
@@ -12,6 +13,8 @@ export type BackendOperation = BackendVerb | 'open'
 export interface BackendCall {
   /** The driver's `type`. */
   readonly backend: string
+  /** Of the store; absent for `open`. */
+  readonly realm?: Realm
   readonly operation: BackendOperation
 }
 
@@ -65,7 +68,7 @@ function observeBackend(inner: KeyBackend, backend: string, observer: BackendObs
     const verb = inner[operation] as ((...args: unknown[]) => Promise<unknown>) | undefined
     if (verb === undefined) continue
     // Made once: these are on the path of every request.
-    const call: BackendCall = { backend, operation }
+    const call: BackendCall = { backend, realm: inner.realm, operation }
     const value = (...args: unknown[]) => observer.around(call, () => verb.apply(inner, args))
     observed[operation] = { value, enumerable: true }
   }

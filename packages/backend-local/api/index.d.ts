@@ -22,11 +22,10 @@ export interface LocalPolicy {
     readonly allowSecretFiles?: readonly string[];
     readonly forbiddenDirs: readonly string[];
 }
-export declare function isWithin(path: string, parent: string): boolean;
 
 // root-secret.d.ts
 import { type ConfigDocument } from '@kms/core';
-import { type LocalPolicy } from './policy.ts';
+import type { LocalPolicy } from './policy.ts';
 export type Environment = (name: string) => string | undefined;
 export interface RootSecret {
     readonly field: 'master_key' | 'master_key_file' | 'master_key_env';

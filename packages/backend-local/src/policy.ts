@@ -10,8 +10,3 @@ export interface LocalPolicy {
   /** Directories of the server's own files: never a key directory, nor above or below one. */
   readonly forbiddenDirs: readonly string[]
 }
-
-/** Whether `path` is `parent` or below it; both absolute and normalised. */
-export function isWithin(path: string, parent: string): boolean {
-  return path === parent || path.startsWith(parent.endsWith('/') ? parent : `${parent}/`)
-}

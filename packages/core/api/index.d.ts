@@ -253,6 +253,12 @@ export declare const errorCatalogue: {
         readonly s3: 'InvalidRequest';
         readonly template: 'The root key given does not open the key store at {path}. Supply the one it was initialised with.';
     };
+    readonly CredentialsRefused: {
+        readonly status: 400;
+        readonly s3: 'ServiceUnavailable';
+        readonly s3Status: 503;
+        readonly template: '{path}: the key store {store} does not accept these credentials: {reason}. Supply others.';
+    };
     readonly PolicyViolation: {
         readonly status: 400;
         readonly s3: 'InvalidRequest';
@@ -551,6 +557,11 @@ export declare const errorCatalogue: {
         readonly status: 503;
         readonly s3: 'ServiceUnavailable';
         readonly template: 'The key store {store} cannot be reached: {reason}. Retry later.';
+    };
+    readonly BackendDenied: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'The key store {store} refuses to {what}: {reason}. The operator of the key store can permit it.';
     };
     readonly StorageFailed: {
         readonly status: 503;

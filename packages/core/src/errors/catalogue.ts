@@ -63,6 +63,12 @@ export const errorCatalogue = {
     s3: 'InvalidRequest',
     template: 'The root key given does not open the key store at {path}. Supply the one it was initialised with.',
   },
+  CredentialsRefused: {
+    status: 400,
+    s3: 'ServiceUnavailable',
+    s3Status: 503,
+    template: '{path}: the key store {store} does not accept these credentials: {reason}. Supply others.',
+  },
   PolicyViolation: { status: 400, s3: 'InvalidRequest', template: '{path}: refused by server policy. {hint}' },
   MissingContentSHA256: {
     status: 400,
@@ -342,6 +348,11 @@ export const errorCatalogue = {
     status: 503,
     s3: 'ServiceUnavailable',
     template: 'The key store {store} cannot be reached: {reason}. Retry later.',
+  },
+  BackendDenied: {
+    status: 503,
+    s3: 'ServiceUnavailable',
+    template: 'The key store {store} refuses to {what}: {reason}. The operator of the key store can permit it.',
   },
   StorageFailed: {
     status: 503,

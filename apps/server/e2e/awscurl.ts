@@ -1,4 +1,4 @@
-import { findPythonTools, type PythonTools } from './pypi.ts'
+import { findPythonTools, type PythonTools } from '../../../tools/pypi.ts'
 
 /** The release the playbook is driven with. */
 const VERSION = '0.44'

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { AssumeRoleCommand, GetCallerIdentityCommand, GetSessionTokenCommand, STSClient } from '@aws-sdk/client-sts'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeAuthority, makeCertificate } from '../../../tools/certificates.ts'
+import { findPythonTools, type PythonTools, requireTools, shell } from '../../../tools/pypi.ts'
 import { findAwscurl } from './awscurl.ts'
-import { makeAuthority, makeCertificate } from './certificates.ts'
 import { type CallCredentials, call, createAdmin } from './client.ts'
-import { findPythonTools, type PythonTools, requireTools, shell } from './pypi.ts'
 import { type ServerProcess, startServer, temporaryFolder } from './server-process.ts'
 
 const ROOT = { accessKeyId: 'operator', secretAccessKey: 'correct horse battery' }

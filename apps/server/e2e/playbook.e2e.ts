@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { type PythonTools, requireTools, shell } from '../../../tools/pypi.ts'
 import { findAwscurl } from './awscurl.ts'
-import { type PythonTools, requireTools, shell } from './pypi.ts'
 import { startServer, temporaryFolder } from './server-process.ts'
 
 // The playbook's commands, as they are printed there; only host and key directory are replaced.

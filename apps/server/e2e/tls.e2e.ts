@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { describe, expect, it } from 'vitest'
-import { makeCertificate } from './certificates.ts'
+import { makeCertificate } from '../../../tools/certificates.ts'
 import { call, createAdmin } from './client.ts'
 import { startServer, temporaryFolder } from './server-process.ts'
 

@@ -10,16 +10,27 @@ export interface Certificate {
 const OPENSSL = 'openssl'
 const NEW_KEY = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
 
-/** A certificate for localhost whose common name is `name`; signed by `authority`, else by itself. */
-export function makeCertificate(folder: string, name: string, authority?: Certificate): Certificate {
-  const extensions = ['subjectAltName=DNS:localhost,IP:127.0.0.1', 'extendedKeyUsage=serverAuth']
+export interface CertificateOptions {
+  /** Subject alternative names as openssl writes them; unless given, localhost and 127.0.0.1. */
+  readonly names?: readonly string[]
+  readonly usage?: 'serverAuth' | 'clientAuth'
+}
+
+/** A certificate whose common name is `name`; signed by `authority`, else by itself. */
+export function makeCertificate(
+  folder: string,
+  name: string,
+  authority?: Certificate,
+  { names = ['DNS:localhost', 'IP:127.0.0.1'], usage = 'serverAuth' }: CertificateOptions = {},
+): Certificate {
+  const extensions = [`subjectAltName=${names.join(',')}`, `extendedKeyUsage=${usage}`]
   const leaf = authority === undefined ? extensions : [...extensions, 'basicConstraints=critical,CA:FALSE']
   return request(folder, name, leaf, authority)
 }
 
 /** A private certificate authority. */
-export function makeAuthority(folder: string): Certificate {
-  return request(folder, 'authority', ['keyUsage=critical,keyCertSign,cRLSign'])
+export function makeAuthority(folder: string, name = 'authority'): Certificate {
+  return request(folder, name, ['keyUsage=critical,keyCertSign,cRLSign'])
 }
 
 function request(folder: string, name: string, extensions: readonly string[], authority?: Certificate): Certificate {

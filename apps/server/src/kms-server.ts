@@ -1,5 +1,6 @@
 import { type AdminApi, type AdminApiOptions, createAdminApi } from '@kms/admin-api'
 import { localDriver } from '@kms/backend-local'
+import { vaultDriver } from '@kms/backend-vault'
 import {
   type BackendDriver,
   createFileCanaryStore,
@@ -64,7 +65,8 @@ export async function startKmsServer({ given, environment, log }: KmsServerOptio
   const defaultCredentials = checkDefaultCredentials(settings)
   const bootstrap = bootstrapDocument(given)
   const tls = await readTlsMaterial(settings)
-  const drivers = (data: Pick<DataDirectory, 'path' | 'rootKeys'>) => createDrivers(settings, environment, data)
+  const drivers = (data: Pick<DataDirectory, 'path' | 'rootKeys'>) =>
+    createDrivers(settings, environment, data, logFor('manager').warn)
   checkBackend(bootstrap, drivers({ path: settings.KMS_DATA_DIR, rootKeys: settings.KMS_DATA_DIR }))
   tellSettings(given, defaultCredentials, log)
 
@@ -103,8 +105,10 @@ function createDrivers(
   settings: Settings,
   environment: KmsServerOptions['environment'],
   { path, rootKeys }: Pick<DataDirectory, 'path' | 'rootKeys'>,
+  warn: (message: string) => void,
 ): readonly BackendDriver[] {
   const { KMS_ALLOW_KEY_DIRS: allowKeyDirs, KMS_ALLOW_SECRET_FILES: allowSecretFiles } = settings
+  const { KMS_ALLOW_VAULT_HOSTS: allowHosts } = settings
   return [
     localDriver({
       rootKeyDir: rootKeys,
@@ -114,6 +118,15 @@ function createDrivers(
         ...(allowKeyDirs === undefined ? {} : { allowKeyDirs }),
         ...(allowSecretFiles === undefined ? {} : { allowSecretFiles }),
       },
+    }),
+    vaultDriver({
+      policy: {
+        allowHttp: settings.KMS_ALLOW_HTTP_VAULT === true,
+        allowSkipTlsVerify: settings.KMS_ALLOW_SKIP_TLS_VERIFY === true,
+        ...(allowHosts === undefined ? {} : { allowHosts }),
+        ...(allowSecretFiles === undefined ? {} : { allowSecretFiles }),
+      },
+      onWarning: (message) => warn(message),
     }),
   ]
 }

@@ -201,20 +201,18 @@ export const settingTable: SettingTable = {
   KMS_ALLOW_VAULT_HOSTS: {
     schema: list(pattern(/^[A-Za-z0-9.:[\]*-]{1,260}$/, 'must be host names or addresses')),
     value: 'hosts',
-    summary: 'Vault hosts a configuration may name.',
-    withoutEffect: true,
+    summary:
+      'Vault hosts a configuration may name, and standby nodes may redirect to; *.example.com, host:port. Unset: any.',
   },
   KMS_ALLOW_HTTP_VAULT: {
     schema: onOff,
     value: 'on|off',
     summary: 'Whether Vault may be reached over plain http beyond loopback.',
-    withoutEffect: true,
   },
   KMS_ALLOW_SKIP_TLS_VERIFY: {
     schema: onOff,
     value: 'on|off',
     summary: 'Whether a configuration may switch off the check of certificates.',
-    withoutEffect: true,
   },
   KMS_ALLOW_SECRET_FILES: {
     schema: list(absoluteDirectory),

@@ -65,8 +65,7 @@ export async function startKmsServer({ given, environment, log }: KmsServerOptio
   const defaultCredentials = checkDefaultCredentials(settings)
   const bootstrap = bootstrapDocument(given)
   const tls = await readTlsMaterial(settings)
-  const drivers = (data: Pick<DataDirectory, 'path' | 'rootKeys'>) =>
-    createDrivers(settings, environment, data, logFor('manager').warn)
+  const drivers = (data: Pick<DataDirectory, 'path' | 'rootKeys'>) => createDrivers(settings, environment, data, log)
   checkBackend(bootstrap, drivers({ path: settings.KMS_DATA_DIR, rootKeys: settings.KMS_DATA_DIR }))
   tellSettings(given, defaultCredentials, log)
 
@@ -105,7 +104,7 @@ function createDrivers(
   settings: Settings,
   environment: KmsServerOptions['environment'],
   { path, rootKeys }: Pick<DataDirectory, 'path' | 'rootKeys'>,
-  warn: (message: string) => void,
+  log: Log,
 ): readonly BackendDriver[] {
   const { KMS_ALLOW_KEY_DIRS: allowKeyDirs, KMS_ALLOW_SECRET_FILES: allowSecretFiles } = settings
   const { KMS_ALLOW_VAULT_HOSTS: allowHosts } = settings
@@ -126,7 +125,7 @@ function createDrivers(
         ...(allowHosts === undefined ? {} : { allowHosts }),
         ...(allowSecretFiles === undefined ? {} : { allowSecretFiles }),
       },
-      onWarning: (message) => warn(message),
+      onWarning: (message) => log.event('kms_warning', {}, { message }),
     }),
   ]
 }

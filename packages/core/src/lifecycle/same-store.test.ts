@@ -22,6 +22,16 @@ describe('a store that serves, found at another place', () => {
     expect(manager.retired()).toMatchObject([{ summary: { name: 'alias' } }])
   })
 
+  it('is told by a key that somebody else made when it has no other', async () => {
+    const manager = await harness.running()
+    const { keys } = harness.store('a')
+    for (const [id, key] of keys) if ('record' in key) keys.set(id, { ...key, record: { ...key.record, adopted: true } })
+    harness.driver.stores.set('alias', harness.store('a'))
+    expect(await manager.reconfigure({ name: 'alias' }, caller)).toMatchObject({ outcome: 'reconfigured' })
+    harness.driver.stores.set('copy', copyMemoryStore(harness.store('a')))
+    await expect(manager.reconfigure({ name: 'copy' }, caller)).rejects.toMatchObject({ code: 'StoreCopied' })
+  })
+
   it('is refused while it serves when it is a copy: what is wrapped meanwhile would be lost', async () => {
     const manager = await harness.running()
     harness.driver.stores.set('copy', copyMemoryStore(harness.store('a')))

@@ -11,7 +11,7 @@ const ATTEMPTS = 3
  */
 export async function requireSameStore(active: OpenStore, candidate: OpenStore, place: string): Promise<void> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const record = await anyOwnRecord(active)
+    const record = await anyRecord(active)
     if (record === undefined) throw copied(candidate, place, 'it has no key by which it could be told apart')
     const before = await etagIn(candidate, record.keyId)
     let touched: KeyRecord
@@ -32,9 +32,11 @@ export async function requireSameStore(active: OpenStore, candidate: OpenStore, 
   throw copied(candidate, place, 'what is written to one does not show in the other')
 }
 
-async function anyOwnRecord(store: OpenStore): Promise<KeyRecord | undefined> {
+/** Of adopted keys, too, the record is ours; one of our own is preferred all the same. */
+async function anyRecord(store: OpenStore): Promise<KeyRecord | undefined> {
   const { keys } = await store.call((backend) => backend.list({ limit: 100 }))
-  return keys.find(({ state, adopted }) => adopted !== true && (state === 'Enabled' || state === 'Disabled'))
+  const writable = keys.filter(({ state }) => state === 'Enabled' || state === 'Disabled')
+  return writable.find(({ adopted }) => adopted !== true) ?? writable[0]
 }
 
 async function etagIn(store: OpenStore, keyId: string): Promise<string | undefined> {

@@ -25,7 +25,8 @@ describe('a store that serves, found at another place', () => {
   it('is told by a key that somebody else made when it has no other', async () => {
     const manager = await harness.running()
     const { keys } = harness.store('a')
-    for (const [id, key] of keys) if ('record' in key) keys.set(id, { ...key, record: { ...key.record, adopted: true } })
+    for (const [id, key] of keys)
+      if ('record' in key) keys.set(id, { ...key, record: { ...key.record, adopted: true } })
     harness.driver.stores.set('alias', harness.store('a'))
     expect(await manager.reconfigure({ name: 'alias' }, caller)).toMatchObject({ outcome: 'reconfigured' })
     harness.driver.stores.set('copy', copyMemoryStore(harness.store('a')))

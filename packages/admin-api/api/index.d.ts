@@ -34,7 +34,7 @@ export interface AuthenticatorOptions {
     readonly services: readonly string[];
     readonly throttle: FailureThrottle | undefined;
 }
-export declare function createAuthenticator(options: AuthenticatorOptions): (request: ReceivedRequest) => Promise<AuthenticatedRequest>;
+export declare function createAuthenticator(options: AuthenticatorOptions): (request: ReceivedRequest, maxBodyBytes?: number) => Promise<AuthenticatedRequest>;
 
 // access/failure-throttle.d.ts
 import type { Clock } from '@kms/core';
@@ -120,6 +120,16 @@ export interface Page {
 }
 export declare function createAdminApi(options: AdminApiOptions): AdminApi;
 
+// error-reply.d.ts
+import { type ErrorCode } from '@kms/core';
+export interface PublicError {
+    readonly code: ErrorCode;
+    readonly status: number;
+    readonly message: string;
+    readonly retryAfterSeconds: number | undefined;
+}
+export declare function publicError(error: unknown): PublicError;
+
 // log-entry.d.ts
 import type { SigV4Computation } from '@kms/sigv4';
 import type { RouteEffect } from './routes/route-effect.ts';
@@ -192,7 +202,8 @@ export declare function effectOf(route: Route): RouteEffect;
 import type { z } from '@hono/zod-openapi';
 import type { Authorize, Caller, EncryptionContext, KmsManager } from '@kms/core';
 import type { IamDirectory } from '@kms/iam';
-import type { Permission } from '../access/gate.ts';
+import type { Gate, Permission } from '../access/gate.ts';
+import type { PublicError } from '../error-reply.ts';
 import type { BodyShape } from '../request/read-json.ts';
 import type { Query } from '../request/read-query.ts';
 export declare const ADMIN_PREFIX = "/rustfs/admin/v3";
@@ -223,6 +234,8 @@ export interface Call<B = unknown, Q = unknown> {
     readonly authorize: Authorize;
     learn(context: EncryptionContext): void;
     alsoRequire(permission: Permission): void;
+    gateFor(permission: Permission): Gate;
+    tell(error: unknown): PublicError;
 }
 export interface Reply {
     readonly body: object;
@@ -246,6 +259,7 @@ interface SignedRoute<B, Q> extends RouteFacts {
     readonly permission: Permission;
     readonly body?: BodyShape<B>;
     readonly query?: QueryShape<Q>;
+    readonly maxBodyBytes?: number;
     handle(call: Call<B, Q>): Promise<Reply> | Reply;
 }
 export interface ServiceRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
@@ -255,7 +269,10 @@ export interface KeyRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
     readonly scope: 'key';
     key(input: RouteInput, manager: KmsManager): KeyClaim | undefined;
 }
-export type Route = PublicRoute | ServiceRoute | KeyRoute;
-export declare function defineRoute<B, Q>(route: ServiceRoute<B, Q> | KeyRoute<B, Q>): Route;
+export interface ItemsRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
+    readonly scope: 'items';
+}
+export type Route = PublicRoute | ServiceRoute | KeyRoute | ItemsRoute;
+export declare function defineRoute<B, Q>(route: ServiceRoute<B, Q> | KeyRoute<B, Q> | ItemsRoute<B, Q>): Route;
 export declare function pathsOf(route: Route): readonly string[];
 export {};

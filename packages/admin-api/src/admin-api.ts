@@ -7,7 +7,9 @@ import { type Context, Hono } from 'hono'
 import { type AuthenticatedRequest, createAuthenticator, type Guard } from './access/authenticate.ts'
 import { createFailureThrottle } from './access/failure-throttle.ts'
 import { createGate, denied, type Gate, type Permission } from './access/gate.ts'
+import { judgeRefusal } from './access/judge-refusal.ts'
 import type { Peer } from './access/peer.ts'
+import { requireSomeAction } from './access/require-some-action.ts'
 import { type PublicError, publicError } from './error-reply.ts'
 import type { AdminLogEntry } from './log-entry.ts'
 import { type Answer, jsonAnswer, textAnswer, toResponse, xmlAnswer } from './reply/answer.ts'
@@ -15,7 +17,7 @@ import { nodeListener } from './reply/node-listener.ts'
 import { noBody, readJson } from './request/read-json.ts'
 import { decodePercent, NO_PARAMETERS, readQuery, refuseUnknownParameters } from './request/read-query.ts'
 import { headerOf, type ReceivedRequest, receiveRequest } from './request/received-request.ts'
-import type { KeyRoute, Reply, Route, RouteInput, ServiceRoute } from './routes/route.ts'
+import type { ItemsRoute, KeyRoute, PublicRoute, Reply, Route, RouteInput } from './routes/route.ts'
 import { effectOf } from './routes/route-effect.ts'
 import { findPath, isEncryptedUserPath } from './routes/route-table.ts'
 import { formatError } from './sts/sts-reply.ts'
@@ -106,6 +108,8 @@ interface Trace {
   admitted?: boolean
 }
 
+type SignedRoute = Exclude<Route, PublicRoute>
+
 /** An authenticated request on its way through a route. */
 interface Work {
   readonly gate: Gate
@@ -184,45 +188,44 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     return route.scope === 'public' ? route.handle() : serveSigned(route, found.rawKey, trace)
   }
 
-  async function serveSigned(route: ServiceRoute | KeyRoute, rawKey: string | undefined, trace: Trace): Promise<Reply> {
-    const authenticated = await authenticate(trace.request)
+  async function serveSigned(route: SignedRoute, rawKey: string | undefined, trace: Trace): Promise<Reply> {
+    const authenticated = await authenticate(trace.request, route.maxBodyBytes)
     trace.authenticated = authenticated
     const gate = createGate(authorizer, authenticated, route.permission)
     trace.gate = gate
     const input = { json: undefined, query: NO_PARAMETERS, pathKey: undefined }
     const work = { gate, input, authenticated, rawKey, requestId: trace.requestId }
-    if (route.scope === 'service') {
-      gate.requireService()
-      trace.admitted = true
-      return await call(route, work)
-    }
+    if (route.scope === 'key') return serveKey(route, work)
+    if (route.scope === 'items') return serveItems(route, work)
+    gate.requireService()
+    trace.admitted = true
+    return await call(route, work)
+  }
+
+  async function serveKey(route: KeyRoute, work: Work): Promise<Reply> {
+    const { gate, input } = work
     try {
       return await call(route, work)
     } catch (error) {
-      if (!gate.passed && !isKmsError(error, 'AccessDenied')) await judgeRefused(route, work, error)
+      await judgeRefusal({ gate, passed: gate.passed, claim: route.key(input, manager), error, keys: manager.keys })
       throw error
     }
   }
 
-  /** Denial comes first: a refusal that says something else is only for those who may do this to the key it is about. */
-  async function judgeRefused(route: KeyRoute, { gate, input }: Work, error: unknown): Promise<void> {
-    const claim = route.key(input, manager)
-    if (claim !== undefined && 'id' in claim) {
-      gate.authorize(claim.id)
-      return
+  async function serveItems(route: ItemsRoute, work: Work): Promise<Reply> {
+    try {
+      return await call(route, work)
+    } catch (error) {
+      if (!isKmsError(error, 'AccessDenied')) requireSomeAction(route.permission, gateMaker(work.authenticated))
+      throw error
     }
-    // What core could not resolve just now would fail again, only later.
-    if (claim !== undefined && publicError(error).status < 500) {
-      try {
-        await manager.keys.describe({ key: claim.reference, authorize: gate.authorize })
-      } catch (unresolved) {
-        if (isKmsError(unresolved, 'AccessDenied')) throw unresolved
-      }
-    }
-    gate.requireSomeKey()
   }
 
-  function call(route: ServiceRoute | KeyRoute, work: Work): Promise<Reply> | Reply {
+  function gateMaker(authenticated: AuthenticatedRequest): (permission: Permission) => Gate {
+    return (permission) => createGate(authorizer, authenticated, permission)
+  }
+
+  function call(route: SignedRoute, work: Work): Promise<Reply> | Reply {
     const { gate, input, rawKey } = work
     const { request, principal, peer, body } = work.authenticated
     const changes = request.method !== 'GET' && request.method !== 'HEAD'
@@ -244,13 +247,21 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       authorize: gate.authorize,
       learn: gate.learn,
       alsoRequire: (permission) => createGate(authorizer, work.authenticated, permission).requireService(),
+      gateFor: gateMaker(work.authenticated),
+      tell: (error) => disclose(error, work.requestId),
     })
+  }
+
+  /** What may be told of an error; the log learns of those that are the server's. */
+  function disclose(error: unknown, id: string): PublicError {
+    const told = publicError(error)
+    if (told.status >= 500) log?.({ event: 'failure', requestId: id, error })
+    return told
   }
 
   /** Tells the log of an error and returns what may be told to the caller. */
   function report(error: unknown, trace: Trace): PublicError {
-    const told = publicError(error)
-    if (told.status >= 500) log?.({ event: 'failure', requestId: trace.requestId, error })
+    const told = disclose(error, trace.requestId)
     if (isSigV4Error(error) && error.computed !== undefined) {
       log?.({ event: 'signature', requestId: trace.requestId, computed: error.computed })
     }

@@ -63,6 +63,8 @@ const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allBut
   generateDataKey: [[...wrappers, 'generate only'], true],
   encrypt: [wrappers, true],
   decrypt: [wrappers, false],
+  // Whoever may do one of its operations on some key is let in, and refused item by item.
+  batch: [[...wrappers, 'generate only', 'other key'], true],
   addUser: [nobody, false],
   removeUser: [nobody, false],
   listUsers: [nobody, false],

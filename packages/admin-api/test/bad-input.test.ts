@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ADMIN_PREFIX } from '../src/routes/route.ts'
+import { ADMIN_PREFIX, type Route } from '../src/routes/route.ts'
 import {
   createHarness,
   type Harness,
@@ -167,7 +167,7 @@ describe('a signature in the query', () => {
 const deep = '['.repeat(17) + ']'.repeat(17)
 
 /** What is wrong with the body, and the answer, on every route that takes one. */
-const badBodies: readonly (readonly [string, string | Uint8Array, number, string])[] = [
+const badBodies: readonly (readonly [string, string | Uint8Array | ((limit: number) => string), number, string])[] = [
   ['text that is no JSON', '{"force": tru', 400, 'InvalidRequest'],
   ['a form', 'a=b&c=d', 400, 'InvalidRequest'],
   ['a name that stands twice', '{"a":1,"a":2}', 400, 'InvalidRequest'],
@@ -180,8 +180,13 @@ const badBodies: readonly (readonly [string, string | Uint8Array, number, string
   ['an unknown field', '{"nonsense":1}', 400, 'ValidationError'],
   ['__proto__', '{"__proto__":{"force":true}}', 400, 'ValidationError'],
   ['constructor', '{"constructor":1}', 400, 'ValidationError'],
-  ['more than 1 MiB', `"${'x'.repeat(1_048_575)}"`, 413, 'EntityTooLarge'],
+  ['more than it may have', (limit) => `"${'x'.repeat(limit - 1)}"`, 413, 'EntityTooLarge'],
 ]
+
+function bodyFor(route: Route, body: string | Uint8Array | ((limit: number) => string)): string | Uint8Array {
+  const limit = (route.scope === 'public' ? undefined : route.maxBodyBytes) ?? 1_048_576
+  return typeof body === 'function' ? body(limit) : body
+}
 
 /** Policies have a grammar of their own: an object with the wrong members is a bad policy. */
 function isPolicyShaped(body: string | Uint8Array): boolean {
@@ -191,14 +196,16 @@ function isPolicyShaped(body: string | Uint8Array): boolean {
 describe.each(bodyEndpoints.map((e) => [`${e.method} ${e.path}`, e] as const))(
   '%s refuses',
   (_, { method, path, route }) => {
-    it.each(badBodies)('%s', async (_name, body, status, code) => {
+    it.each(badBodies)('%s', async (_name, content, status, code) => {
+      const body = bodyFor(route, content)
       const target = targetOf(path, samples.get(route.operation) as Sample)
       const grammar = route.operation === 'addPolicy' && isPolicyShaped(body)
       const expected = grammar ? 'MalformedPolicyDocument' : code
       expect(await attempt(method, target, { body })).toEqual(refusal(status, expected))
     })
 
-    it.each(badBodies)('%s, with a denial where nothing is allowed', async (_name, body, status) => {
+    it.each(badBodies)('%s, with a denial where nothing is allowed', async (_name, content, status) => {
+      const body = bodyFor(route, content)
       const target = targetOf(path, samples.get(route.operation) as Sample)
       const [expected, code] = status === 413 ? ([413, 'EntityTooLarge'] as const) : ([403, 'AccessDenied'] as const)
       expect(await attempt(method, target, { body, as: nobody })).toEqual(refusal(expected, code))

@@ -76,3 +76,16 @@ it.each(Object.entries(habits))('%s, and the body was replaced on the way', asyn
     hashSent ? [400, 'XAmzContentSHA256Mismatch'] : [403, 'SignatureDoesNotMatch'],
   )
 })
+
+it('a large body, which only a batch may have, has to announce its hash', async () => {
+  const items = Array.from({ length: 1000 }, () => ({ operation: 'encrypt', plaintext: 'A'.repeat(2000) }))
+  const large = JSON.stringify({ items })
+  expect(large.length).toBeGreaterThan(1_048_576)
+  const signedHeaders = ['host', 'x-amz-date']
+  const silent = await send('/kms/batch', { signedHeaders, headers: {}, body: large })
+  expect([silent.status, ((await silent.json()) as { code: string }).code]).toEqual([400, 'MissingContentSHA256'])
+  const hash = { 'x-amz-content-sha256': sha256(large) }
+  expect((await send('/kms/batch', { signedHeaders, headers: hash, body: large })).status).toBe(200)
+  const elsewhere = await send('/kms/encrypt', { signedHeaders, headers: hash, body: large })
+  expect([elsewhere.status, ((await elsewhere.json()) as { code: string }).code]).toEqual([413, 'EntityTooLarge'])
+})

@@ -18,7 +18,8 @@ export type { Capabilities, KeyBackend, KeyPage, KeyPatch, KeyRecord, KeyState, 
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts';
 export type { KeyUse } from './keys/key-use.ts';
 export { nextRotationAt } from './keys/rotation-schedule.ts';
-export type { AdmittedKey, DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data-plane.ts';
+export type { BatchItem, BatchResult } from './manager/data/batch.ts';
+export type { AdmittedKey, DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data/data-plane.ts';
 export type { ChangedKey, KeyRequest } from './manager/keys/change-key.ts';
 export type { CreatedKey, CreateKeyInput } from './manager/keys/create-key.ts';
 export type { DestroyedKey, KeyService } from './manager/keys/key-service.ts';
@@ -781,13 +782,38 @@ export interface RetiredStoreOptions {
 }
 export declare function createRetiredStore(options: RetiredStoreOptions): RetiredStore;
 
-// manager/data-plane.d.ts
+// manager/data/batch.d.ts
 import type { Buffer } from 'node:buffer';
-import { type EncryptionContext } from '../context/encryption-context.ts';
-import { type Realm } from '../envelope/envelope.ts';
-import type { Random } from '../random.ts';
-import { type Authorize } from './resolve-key.ts';
-import { type SnapshotSource } from './snapshot.ts';
+import { type KmsError } from '../../errors/kms-error.ts';
+import type { DataKeySpec, WrapInput } from './data-plane.ts';
+import type { DataOperations } from './operations.ts';
+export type BatchItem = WrapInput & ({
+    readonly operation: 'generate_data_key';
+    readonly spec: DataKeySpec;
+} | {
+    readonly operation: 'encrypt';
+    readonly plaintext: Uint8Array;
+} | {
+    readonly operation: 'decrypt';
+    readonly ciphertext: Buffer;
+});
+export interface BatchResult {
+    readonly keyId: string;
+    readonly keyVersion: number;
+    readonly ciphertext?: Buffer;
+    readonly plaintext?: Buffer;
+}
+export declare function runBatch(items: readonly BatchItem[], operations: DataOperations): Promise<readonly (BatchResult | KmsError)[]>;
+
+// manager/data/data-plane.d.ts
+import type { Buffer } from 'node:buffer';
+import type { EncryptionContext } from '../../context/encryption-context.ts';
+import { type Realm } from '../../envelope/envelope.ts';
+import type { KmsError } from '../../errors/kms-error.ts';
+import type { Random } from '../../random.ts';
+import { type Authorize } from '../resolve-key.ts';
+import { type SnapshotSource } from '../snapshot.ts';
+import { type BatchItem, type BatchResult } from './batch.ts';
 export type DataKeySpec = 'AES_128' | 'AES_256';
 export interface WrapInput {
     readonly key?: string;
@@ -819,12 +845,39 @@ export interface DataPlane {
     decrypt(input: WrapInput & {
         readonly ciphertext: Buffer;
     }): Promise<Unwrapped>;
+    batch(items: readonly BatchItem[]): Promise<readonly (BatchResult | KmsError)[]>;
     admitWrap(input: Pick<WrapInput, 'key' | 'authorize'>): Promise<AdmittedKey>;
     admitUnwrap(input: Pick<WrapInput, 'authorize'> & {
         readonly ciphertext: Buffer;
     }): Promise<AdmittedKey>;
 }
 export declare function createDataPlane(source: SnapshotSource, random: Random): DataPlane;
+
+// manager/data/key-access.d.ts
+import type { Buffer } from 'node:buffer';
+import type { KeyRecord, UnwrapRequest, WrapRequest } from '../../keys/key-backend.ts';
+import type { OpenStore } from '../../store/open-store.ts';
+export interface KeyAccess {
+    describe(store: OpenStore, name: string, cached: boolean): Promise<KeyRecord>;
+    outdated(store: OpenStore, record: KeyRecord): void;
+    wrap(store: OpenStore, request: WrapRequest): Promise<Buffer>;
+    unwrap(store: OpenStore, request: UnwrapRequest): Promise<Buffer>;
+}
+export declare const directAccess: KeyAccess;
+
+// manager/data/operations.d.ts
+import { type Envelope } from '../../envelope/envelope.ts';
+import type { KeyRecord } from '../../keys/key-backend.ts';
+import type { Random } from '../../random.ts';
+import type { OpenStore } from '../../store/open-store.ts';
+import { type ReadRecord } from '../resolve-key.ts';
+import { type Snapshot, type SnapshotSource } from '../snapshot.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { KeyAccess } from './key-access.ts';
+export type DataOperations = Pick<DataPlane, 'generateDataKey' | 'encrypt' | 'decrypt'>;
+export declare function createDataOperations(source: SnapshotSource, random: Random, access: KeyAccess): DataOperations;
+export declare function storeOf(snapshot: Snapshot, { realm }: Envelope): OpenStore | Promise<OpenStore>;
+export declare function exactly(keyId: string, read: ReadRecord): Promise<KeyRecord>;
 
 // manager/keys/change-key.d.ts
 import type { Realm } from '../../envelope/envelope.ts';
@@ -857,7 +910,6 @@ export interface ChangeRule {
 }
 export declare const MAX_ATTEMPTS = 100;
 export declare function changeKey(context: KeyChangeContext, { key, authorize, caller }: KeyRequest, rule: ChangeRule): Promise<ChangedKey>;
-export declare function resolveAble(snapshot: Snapshot, key: string, authorize: Authorize, capability: keyof Capabilities): Promise<KeyRecord>;
 
 // manager/keys/create-key.d.ts
 import type { KeyRecord, NewKey } from '../../keys/key-backend.ts';
@@ -978,7 +1030,7 @@ import type { Random } from '../random.ts';
 import type { ConfigStore } from '../state/state-document.ts';
 import type { CacheStatistics } from '../store/data-key-cache.ts';
 import type { ProofStep } from '../store/prove.ts';
-import type { DataPlane } from './data-plane.ts';
+import type { DataPlane } from './data/data-plane.ts';
 import type { KeyService } from './keys/key-service.ts';
 export type WireStatus = 'NotConfigured' | 'Configured' | 'Running' | {
     readonly Error: string;
@@ -1095,10 +1147,12 @@ export interface KmsManager {
 }
 
 // manager/resolve-key.d.ts
-import type { KeyRecord } from '../keys/key-backend.ts';
+import type { Capabilities, KeyRecord } from '../keys/key-backend.ts';
 import type { Snapshot } from './snapshot.ts';
 export type Authorize = (keyId: string) => void;
-export declare function resolveKey(snapshot: Snapshot, key: string | undefined, authorize: Authorize, freshness?: 'cached' | 'now'): Promise<KeyRecord>;
+export type ReadRecord = (name: string) => Promise<KeyRecord>;
+export declare function resolveKey(snapshot: Snapshot, key: string | undefined, authorize: Authorize, read?: ReadRecord): Promise<KeyRecord>;
+export declare function resolveAble(snapshot: Snapshot, key: string | undefined, authorize: Authorize, capability: keyof Capabilities, read: ReadRecord): Promise<KeyRecord>;
 
 // manager/snapshot.d.ts
 import type { ConfigDocument } from '../config/driver.ts';

@@ -6,9 +6,35 @@ export { type DescribeKeyBackendOptions, describeKeyBackend, type KeyBackendHarn
 export { createFaults, type FaultGate, type Faults } from './faults.ts';
 export { createManualClock, type ManualClock } from './manual-clock.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts';
+export { createMemoryCanaryStore } from './memory-canary-store.ts';
 export { type MemoryDriver, type MemoryDriverOptions, memoryDriver } from './memory-driver.ts';
 export { copyMemoryStore, createMemoryStore, type MemoryKey, type MemoryStore, type MemoryStores, type MemoryVerb, type MemoryVersion, } from './memory-store.ts';
 export { createSeededRandom } from './seeded-random.ts';
+
+// canary/canary-store.d.ts
+import type { Realm } from '../envelope/envelope.ts';
+export interface Canary {
+    readonly keyId: string;
+    readonly version: number;
+    readonly envelope: Buffer;
+    readonly digest: Buffer;
+}
+export interface KeyMemory {
+    readonly highestVersion: number;
+    readonly destroyed: boolean;
+}
+export interface CanarySet {
+    readonly isEmpty: boolean;
+    readonly keyVersions: number;
+    memory(keyId: string): KeyMemory | undefined;
+    add(canary: Canary): Promise<void>;
+    markDestroyed(keyId: string, version: number): Promise<void>;
+    sample(limit: number, keyId?: string): Promise<readonly Canary[]>;
+}
+export interface CanaryStore {
+    open(realm: Realm): Promise<CanarySet>;
+    close(): Promise<void>;
+}
 
 // clock.d.ts
 export interface Clock {
@@ -703,6 +729,10 @@ export interface MemoryBackend extends KeyBackend, Faults<MemoryVerb> {
     readonly closed: boolean;
 }
 export declare function createMemoryBackend(options?: MemoryBackendOptions): MemoryBackend;
+
+// testing/memory-canary-store.d.ts
+import type { CanaryStore } from '../canary/canary-store.ts';
+export declare function createMemoryCanaryStore(): CanaryStore;
 
 // testing/memory-driver.d.ts
 import type { BackendDriver, ConfigDocument } from '../config/driver.ts';

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
-import { type Clock, kmsError } from '@kms/core'
+import { type Clock, isKmsError, kmsError } from '@kms/core'
 import { type CredentialStore, isIamError, type Principal, type RequestContext, type StoredCredential } from '@kms/iam'
 import { checkPayload, createVerifier, EMPTY_SHA256, isSigV4Error, type SignedRequest } from '@kms/sigv4'
 import { readBody } from '../request/read-body.ts'
@@ -37,7 +37,7 @@ export interface AuthenticatorOptions {
   readonly throttle: FailureThrottle | undefined
 }
 
-/** Largest body, in bytes. */
+/** Largest body, in bytes, unless a route takes larger ones; and of any route when its hash was not announced. */
 const MAX_BODY_BYTES = 1_048_576
 
 const BY_TRANSPORT: Readonly<Record<'true' | 'false', readonly string[]>> = { true: ['true'], false: ['false'] }
@@ -49,7 +49,7 @@ const BY_TRANSPORT: Readonly<Record<'true' | 'false', readonly string[]>> = { tr
  */
 export function createAuthenticator(
   options: AuthenticatorOptions,
-): (request: ReceivedRequest) => Promise<AuthenticatedRequest> {
+): (request: ReceivedRequest, maxBodyBytes?: number) => Promise<AuthenticatedRequest> {
   const { credentials, clock, guard, throttle } = options
   const verifier = createVerifier({
     services: options.services,
@@ -70,7 +70,7 @@ export function createAuthenticator(
       : kmsError('TooManyRequests', undefined, { retryAfterSeconds: wait, cause: error })
   }
 
-  return async (request) => {
+  return async (request, maxBodyBytes = MAX_BODY_BYTES) => {
     const claim = verifier.parse(request)
     if (claim.kind === 'anonymous') {
       const reason = 'The request is not signed. Sign it with AWS Signature Version 4.'
@@ -82,19 +82,29 @@ export function createAuthenticator(
     let body: Buffer | undefined
     try {
       if (claim.payload.kind === 'body') {
-        body = await readBody(request, MAX_BODY_BYTES)
+        body = await readUnannounced(request, maxBodyBytes)
         credential = await verifier.verify(claim, body.length === 0 ? EMPTY_SHA256 : hash('sha256', body, 'hex'))
       } else credential = await verifier.verify(claim)
     } catch (error) {
       throw throttled(error, claim, peer)
     }
     if (body === undefined) {
-      body = await readBody(request, MAX_BODY_BYTES)
+      body = await readBody(request, maxBodyBytes)
       checkPayload(claim, body)
     }
     const { principal } = credential
     guard?.(request, principal, peer)
     return { request, principal, peer, body, context: contextOf(peer) }
+  }
+}
+
+/** Reads a body that has to be hashed before anything is known of it. Throws `MissingContentSHA256` where a hash would help. */
+async function readUnannounced(request: ReceivedRequest, limit: number): Promise<Buffer> {
+  try {
+    return await readBody(request, MAX_BODY_BYTES)
+  } catch (error) {
+    if (limit === MAX_BODY_BYTES || !isKmsError(error, 'EntityTooLarge')) throw error
+    throw kmsError('MissingContentSHA256', { limit: MAX_BODY_BYTES })
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { isKeyName } from '@kms/core'
-import { decryptRoute, encryptRoute, generateDataKeyRoute } from './data-routes.ts'
+import { batchRoute } from './data/batch-route.ts'
+import { decryptRoute, encryptRoute, generateDataKeyRoute } from './data/data-routes.ts'
 import { deleteKeyRoute } from './keys/delete-key-route.ts'
 import {
   addAliasRoute,
@@ -102,6 +103,7 @@ export const routes: readonly Route[] = [
   generateDataKeyRoute,
   encryptRoute,
   decryptRoute,
+  batchRoute,
   ...userRoutes,
   openApiRoute,
 ]

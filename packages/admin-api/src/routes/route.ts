@@ -1,7 +1,8 @@
 import type { z } from '@hono/zod-openapi'
 import type { Authorize, Caller, EncryptionContext, KmsManager } from '@kms/core'
 import type { IamDirectory } from '@kms/iam'
-import type { Permission } from '../access/gate.ts'
+import type { Gate, Permission } from '../access/gate.ts'
+import type { PublicError } from '../error-reply.ts'
 import type { BodyShape } from '../request/read-json.ts'
 import type { Query } from '../request/read-query.ts'
 
@@ -49,6 +50,10 @@ export interface Call<B = unknown, Q = unknown> {
   learn(context: EncryptionContext): void
   /** Checks a further right on the service as a whole. Throws `AccessDenied`. */
   alsoRequire(permission: Permission): void
+  /** A gate of its own, for what a request does besides. */
+  gateFor(permission: Permission): Gate
+  /** What may be told of an error that does not end the request; the log learns of those that are the server's. */
+  tell(error: unknown): PublicError
 }
 
 export interface Reply {
@@ -83,6 +88,8 @@ interface SignedRoute<B, Q> extends RouteFacts {
   /** Absent: takes no body, or `{}`. */
   readonly body?: BodyShape<B>
   readonly query?: QueryShape<Q>
+  /** Largest body, in bytes; 1 MiB unless given. */
+  readonly maxBodyBytes?: number
   handle(call: Call<B, Q>): Promise<Reply> | Reply
 }
 
@@ -98,11 +105,19 @@ export interface KeyRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
   key(input: RouteInput, manager: KmsManager): KeyClaim | undefined
 }
 
+/**
+ * Judged item by item, by its handler: `permission` are the actions of the items. A caller who may do none of them on any
+ * key is denied.
+ */
+export interface ItemsRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
+  readonly scope: 'items'
+}
+
 /** One operation of the admin API: everything dispatch, authorisation, the document and the tests need to know of it. */
-export type Route = PublicRoute | ServiceRoute | KeyRoute
+export type Route = PublicRoute | ServiceRoute | KeyRoute | ItemsRoute
 
 /** Types a route by its own body and query; the table holds it as one of unknown ones. */
-export function defineRoute<B, Q>(route: ServiceRoute<B, Q> | KeyRoute<B, Q>): Route {
+export function defineRoute<B, Q>(route: ServiceRoute<B, Q> | KeyRoute<B, Q> | ItemsRoute<B, Q>): Route {
   return route
 }
 

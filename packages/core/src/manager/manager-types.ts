@@ -10,7 +10,7 @@ import type { Random } from '../random.ts'
 import type { ConfigStore } from '../state/state-document.ts'
 import type { CacheStatistics } from '../store/data-key-cache.ts'
 import type { ProofStep } from '../store/prove.ts'
-import type { DataPlane } from './data-plane.ts'
+import type { DataPlane } from './data/data-plane.ts'
 import type { KeyService } from './keys/key-service.ts'
 
 /** The service's state as it stands on the wire. */

@@ -1,6 +1,7 @@
 import { isKmsError, kmsError } from '../errors/kms-error.ts'
-import type { KeyRecord } from '../keys/key-backend.ts'
+import type { Capabilities, KeyRecord } from '../keys/key-backend.ts'
 import { parseKeyReference } from '../keys/key-name.ts'
+import { requireCapability } from '../keys/require-capability.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /**
@@ -9,15 +10,18 @@ import type { Snapshot } from './snapshot.ts'
  */
 export type Authorize = (keyId: string) => void
 
+/** Reads the record of an id or alias. */
+export type ReadRecord = (name: string) => Promise<KeyRecord>
+
 /**
- * The record a caller's spelling names in the active store, authorised; absent: the default key's. `cached`: at most 5 s
- * old, where the configuration wants caches; `now`: as the backend has it.
+ * The record a caller's spelling names in the active store, authorised; absent: the default key's. It is at most 5 s old,
+ * where the configuration wants caches, unless `read` says otherwise.
  */
 export async function resolveKey(
   snapshot: Snapshot,
   key: string | undefined,
   authorize: Authorize,
-  freshness: 'cached' | 'now' = 'cached',
+  read: ReadRecord = (name) => snapshot.active.describe(name, snapshot.config.enable_cache),
 ): Promise<KeyRecord> {
   if (key === undefined && snapshot.defaultKeyId === undefined) {
     throw kmsError('InvalidRequest', {
@@ -28,7 +32,7 @@ export async function resolveKey(
     key === undefined ? { name: snapshot.defaultKeyId as string, kind: 'key' as const } : parseKeyReference(key)
   let record: KeyRecord
   try {
-    record = await snapshot.active.describe(reference.name, freshness === 'cached' && snapshot.config.enable_cache)
+    record = await read(reference.name)
   } catch (error) {
     if (isKmsError(error, 'KeyNotFound', 'KeyDestroyed', 'KeyUnavailable')) authorize(reference.name)
     throw error
@@ -38,5 +42,34 @@ export async function resolveKey(
   if ((reference.kind === 'key' && isAlias) || (reference.kind === 'alias' && !isAlias)) {
     throw kmsError('KeyNotFound', { key: key ?? reference.name })
   }
+  return record
+}
+
+/**
+ * {@link resolveKey} for an operation the backend may not be able to do (`UnsupportedCapability`). Denial comes first;
+ * what the backend lacks comes before anything about the key.
+ */
+export async function resolveAble(
+  snapshot: Snapshot,
+  key: string | undefined,
+  authorize: Authorize,
+  capability: keyof Capabilities,
+  read: ReadRecord,
+): Promise<KeyRecord> {
+  const { active, config } = snapshot
+  const requireAble = (): void => requireCapability(active.backend, capability, config.backend_type)
+  let authorised = false
+  const permit: Authorize = (keyId) => {
+    authorize(keyId)
+    authorised = true
+  }
+  let record: KeyRecord
+  try {
+    record = await resolveKey(snapshot, key, permit, read)
+  } catch (error) {
+    if (authorised) requireAble()
+    throw error
+  }
+  requireAble()
   return record
 }

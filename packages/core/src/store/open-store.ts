@@ -62,6 +62,7 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
   const records = new LRUCache<string, { readonly record: KeyRecord; readonly readAt: number }>({ max: MAX_RECORDS })
   const deadline = createDeadline(timeoutSeconds, clock)
   const reading = new Map<string, { readonly record: Promise<KeyRecord>; readonly startedAt: number }>()
+  const remembering = new Map<string, Promise<void>>()
   let generation = 0
   let inFlight = 0
   let idle: (() => void) | undefined
@@ -82,9 +83,21 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
   }
 
   async function remember(record: KeyRecord): Promise<void> {
-    if (record.state === 'Unavailable') return
-    const memory = canaries.memory(record.keyId)
-    if (memory !== undefined && memory.highestVersion >= record.currentVersion) return
+    const { keyId, currentVersion, state } = record
+    if (state === 'Unavailable') return
+    const memory = canaries.memory(keyId)
+    if (memory !== undefined && memory.highestVersion >= currentVersion) return
+    // Many may meet a new version at the same time; one canary is enough.
+    const version = `${currentVersion} ${keyId}`
+    let underWay = remembering.get(version)
+    if (underWay === undefined) {
+      underWay = addCanary(record).finally(() => remembering.delete(version))
+      remembering.set(version, underWay)
+    }
+    await underWay
+  }
+
+  async function addCanary(record: KeyRecord): Promise<void> {
     try {
       await canaries.add(await deadline.bound(makeCanary(backend, record, random)))
     } catch (error) {

@@ -2,6 +2,7 @@ export { type DescribeKeyBackendOptions, describeKeyBackend, type KeyBackendHarn
 export { createFaults, type FaultGate, type Faults } from './faults.ts'
 export { createManualClock, type ManualClock } from './manual-clock.ts'
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts'
+export { createMemoryCanaryStore } from './memory-canary-store.ts'
 export { type MemoryDriver, type MemoryDriverOptions, memoryDriver } from './memory-driver.ts'
 export {
   copyMemoryStore,

@@ -2,9 +2,8 @@ import type { Realm } from '../../envelope/envelope.ts'
 import { isKmsError, kmsError } from '../../errors/kms-error.ts'
 import type { Capabilities, KeyBackend, KeyRecord } from '../../keys/key-backend.ts'
 import { type KeyAction, requireState } from '../../keys/key-states.ts'
-import { requireCapability } from '../../keys/require-capability.ts'
 import type { Caller, ManagerEvent } from '../manager-types.ts'
-import { type Authorize, resolveKey } from '../resolve-key.ts'
+import { type Authorize, resolveAble } from '../resolve-key.ts'
 import type { Snapshot, SnapshotSource } from '../snapshot.ts'
 import { forgetKey } from './forget-key.ts'
 
@@ -65,7 +64,7 @@ export async function changeKey(
   const snapshot = source.current()
   const { active } = snapshot
   return active.use(async () => {
-    let record = await resolveAble(snapshot, key, authorize, rule.capability)
+    let record = await resolveAble(snapshot, key, authorize, rule.capability, (name) => active.describe(name, false))
     const { keyId } = record
     for (let attempt = 1; ; attempt++) {
       requireState(rule.action, record)
@@ -88,32 +87,4 @@ export async function changeKey(
       if (record.keyId !== keyId) throw kmsError('KeyNotFound', { key: keyId })
     }
   })
-}
-
-/**
- * The record a spelling names, read now, for a caller who may do what it asks where the backend can do it. Denial comes
- * first; what the backend lacks comes before anything about the key.
- */
-export async function resolveAble(
-  snapshot: Snapshot,
-  key: string,
-  authorize: Authorize,
-  capability: keyof Capabilities,
-): Promise<KeyRecord> {
-  const { active, config } = snapshot
-  const requireAble = (): void => requireCapability(active.backend, capability, config.backend_type)
-  let authorised = false
-  const permit: Authorize = (keyId) => {
-    authorize(keyId)
-    authorised = true
-  }
-  let record: KeyRecord
-  try {
-    record = await resolveKey(snapshot, key, permit, 'now')
-  } catch (error) {
-    if (authorised) requireAble()
-    throw error
-  }
-  requireAble()
-  return record
 }

@@ -3,8 +3,9 @@ import type { KeyRecord } from '../../keys/key-backend.ts'
 import { requireState } from '../../keys/key-states.ts'
 import type { KeyUse } from '../../keys/key-use.ts'
 import type { OpenStore } from '../../store/open-store.ts'
+import { resolveAble } from '../resolve-key.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { type KeyChangeContext, type KeyRequest, MAX_ATTEMPTS, resolveAble } from './change-key.ts'
+import { type KeyChangeContext, type KeyRequest, MAX_ATTEMPTS } from './change-key.ts'
 import { requireDispensable } from './dispensable.ts'
 import { forgetKey } from './forget-key.ts'
 
@@ -34,7 +35,7 @@ export async function destroyKey(
   const snapshot = source.current()
   const { active } = snapshot
   return active.use(async () => {
-    let record = await resolveAble(snapshot, key, authorize, 'physical_delete')
+    let record = await resolveAble(snapshot, key, authorize, 'physical_delete', (name) => active.describe(name, false))
     const { keyId } = record
     for (let attempt = 1; ; attempt++) {
       requireState('destroy', record)

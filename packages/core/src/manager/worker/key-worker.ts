@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../clock.ts'
 import type { Realm } from '../../envelope/envelope.ts'
 import { isKmsError } from '../../errors/kms-error.ts'
+import { inLanes } from '../../in-lanes.ts'
 import type { KeyBackend, KeyRecord } from '../../keys/key-backend.ts'
 import { nextRotationAt } from '../../keys/rotation-schedule.ts'
 import type { ServingListener } from '../../lifecycle/publisher.ts'
@@ -91,14 +92,10 @@ export function createKeyWorker({ source, keyUse, onEvent, clock }: KeyWorkerOpt
   async function work(): Promise<void> {
     if (clock.now() < pausedUntil) return
     if (clock.now() >= nextScanAt) await lookThrough()
-    const queue = schedule.take(clock.now()).values()
-    const lane = async (): Promise<void> => {
-      for (const keyId of queue) {
-        if (clock.now() < pausedUntil) schedule.set(keyId, pausedUntil)
-        else await attend(keyId)
-      }
-    }
-    await Promise.all(Array.from({ length: WIDTH }, lane))
+    await inLanes(schedule.take(clock.now()), WIDTH, async (keyId) => {
+      if (clock.now() < pausedUntil) schedule.set(keyId, pausedUntil)
+      else await attend(keyId)
+    })
   }
 
   async function lookThrough(): Promise<void> {

@@ -10,8 +10,8 @@ import {
   type Harness,
   local,
   noContext,
-} from '../../test/manager-harness.ts'
-import { kmsError } from '../errors/kms-error.ts'
+} from '../../../test/manager-harness.ts'
+import { kmsError } from '../../errors/kms-error.ts'
 
 let harness: Harness
 let clock: Harness['clock']

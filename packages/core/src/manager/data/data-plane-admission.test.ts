@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { anyone, createHarness, dataKey, type Harness, local } from '../../test/manager-harness.ts'
-import { kmsError } from '../errors/kms-error.ts'
+import { anyone, createHarness, dataKey, type Harness, local } from '../../../test/manager-harness.ts'
+import { kmsError } from '../../errors/kms-error.ts'
 
 let harness: Harness
 

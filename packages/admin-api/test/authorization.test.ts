@@ -45,6 +45,7 @@ const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allBut
   mendRetired: [nobody, true],
   removeRetired: [nobody, true],
   clearCache: [nobody, true],
+  rotateRoot: [nobody, true],
   createKey: [['KMSKeyAdministrator'], true],
   listKeys: [listers, true],
   describeKey: [[...describers, 'own key'], true],

@@ -12,6 +12,9 @@ export const FILE_FORMAT = 1 as const
 /** A file larger than this was not written by us. */
 export const MAX_FILE_BYTES: number = 4 * 1024 * 1024
 
+/** What is said of a file whose KEK is not held: a file of before a re-seal, or one of another store. */
+export const UNKNOWN_KEK = 'names a key-encryption key that store.json does not hold'
+
 /** A file taken apart, nothing of it believed yet. */
 export interface RawFile {
   /** The exact bytes of line 1. */
@@ -58,6 +61,12 @@ export function splitFile(bytes: Buffer): RawFile | undefined {
 /** Whether the file is what the holder of `macKey` wrote as a file of this kind. */
 export function isAuthentic(file: RawFile, kind: FileKind, macKey: KeyObject): boolean {
   return timingSafeEqual(macOf(kind, file.line, macKey), file.mac)
+}
+
+/** The KEK that a file says it is authenticated under; `undefined` when it says nothing that can be read. */
+export function kekNamedBy(bytes: Buffer): string | undefined {
+  const kek = splitFile(bytes)?.json['kek']
+  return typeof kek === 'string' ? kek : undefined
 }
 
 /** The format of a file when it is newer than this release, which can't know how to authenticate it. */

@@ -1,15 +1,16 @@
+import type { Buffer } from 'node:buffer'
 import type { BigIntStats } from 'node:fs'
-import { open, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { kmsError } from '@kms/core'
 import { errnoOf } from '@kms/core/internal'
 import { LRUCache } from 'lru-cache'
-import { MAX_FILE_BYTES } from './authenticated-file.ts'
 import { fileStem } from './file-name.ts'
 import { decodeEntry, type Entry } from './key-file.ts'
-import type { KeyRing } from './key-ring.ts'
+import { readRegularFile } from './read-regular-file.ts'
 import { readFailure } from './storage-error.ts'
 import { STORE_FILE } from './store-file.ts'
+import type { StoreKeys } from './store-keys.ts'
 
 const MAX_CACHED_ENTRIES = 10_000
 /** Files read at the same time while listing. */
@@ -57,7 +58,7 @@ export interface EntryReader {
  * `directory` is the key directory. The reader trusts a remembered entry while inode, times and size of its file stand
  * still: a commit always puts a new file in place.
  */
-export function createEntryReader(directory: string, ring: KeyRing): EntryReader {
+export function createEntryReader(directory: string, storeKeys: StoreKeys): EntryReader {
   const keys = join(directory, 'keys')
   const cache = new LRUCache<string, Cached>({ max: MAX_CACHED_ENTRIES })
   // Which name a stem with a hash stands for never changes; it can't be computed, only read.
@@ -80,21 +81,22 @@ export function createEntryReader(directory: string, ring: KeyRing): EntryReader
 
   async function readFrom(path: string, stem: string): Promise<Cached> {
     try {
-      const file = await open(path, 'r')
-      try {
-        const stats = await file.stat({ bigint: true })
-        const settled = Date.now() - Number(stats.mtimeMs) > SETTLED_AFTER_MS
-        const entry: Entry =
-          stats.isFile() && stats.size <= MAX_FILE_BYTES
-            ? decodeEntry(await file.readFile(), stem, ring)
-            : { kind: 'unreadable', reason: 'its file is damaged' }
-        return settled ? { entry, stamp: stampOf(stats) } : { entry }
-      } finally {
-        await file.close()
-      }
+      const { stats, bytes } = await readRegularFile(path)
+      const settled = Date.now() - Number(stats.mtimeMs) > SETTLED_AFTER_MS
+      const entry: Entry =
+        bytes === undefined ? { kind: 'unreadable', reason: 'its file is damaged' } : await decode(bytes, stem)
+      // A stranger may be known at the next look without its file having changed.
+      return settled && !('stranger' in entry) ? { entry, stamp: stampOf(stats) } : { entry }
     } catch (error) {
       return { entry: await withoutFile(stem, error) }
     }
+  }
+
+  /** A KEK that is not known may be one that another server has added since. */
+  async function decode(bytes: Buffer, stem: string): Promise<Entry> {
+    const entry = decodeEntry(bytes, stem, storeKeys.ring)
+    const learned = 'stranger' in entry && (await storeKeys.learn())
+    return learned ? decodeEntry(bytes, stem, storeKeys.ring) : entry
   }
 
   async function withoutFile(stem: string, error: unknown): Promise<Entry> {

@@ -107,17 +107,12 @@ const ABANDONED = new RegExp(
   `^${TEMPORARY_PREFIX.replaceAll('.', '\\.')}${STORE_FILE.replaceAll('.', '\\.')}-[0-9a-f]{12}$`,
 )
 
-/** Whether `name` is the temporary file of a `store.json`. */
-export function isStoreTemporary(name: string): boolean {
-  return ABANDONED.test(name)
-}
-
 /**
  * A crash while a store was being made leaves nothing but the temporary file of its `store.json`, whole or cut short,
  * which seals nothing yet. Such a directory still counts as empty: both the name and the beginning must be ours.
  */
 async function isAbandonedStoreFile(path: string): Promise<boolean> {
-  if (!isStoreTemporary(basename(path))) return false
+  if (!ABANDONED.test(basename(path))) return false
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     if (!(await file.stat()).isFile()) return false

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import type { KeyRecord } from '@kms/core'
 import { z } from 'zod'
-import { encodeFile, FILE_FORMAT, isAuthentic, newerFormat, splitFile } from './authenticated-file.ts'
+import { encodeFile, FILE_FORMAT, isAuthentic, newerFormat, splitFile, UNKNOWN_KEK } from './authenticated-file.ts'
 import { fileStem } from './file-name.ts'
 import { hex16, time, versionNumber } from './file-schema.ts'
 import type { KeyRing } from './key-ring.ts'
@@ -14,8 +14,11 @@ export type Entry =
   | { readonly kind: 'tombstone'; readonly name: string; readonly lastVersion: number; readonly destroyedAt: number }
   /** Points at a key; holds only while that key's record lists it. */
   | { readonly kind: 'alias'; readonly name: string; readonly keyId: string }
-  /** Exists and can't be believed; `reason` is public. `name` is known when the file still tells it. */
-  | { readonly kind: 'unreadable'; readonly name?: string; readonly reason: string }
+  /**
+   * Exists and can't be believed; `reason` is public. `name` is known when the file still tells it. `stranger`: it names a KEK
+   * that the ring does not hold.
+   */
+  | { readonly kind: 'unreadable'; readonly name?: string; readonly reason: string; readonly stranger?: true }
 
 /** What is written as an entry. */
 export type WritableEntry = Extract<Entry, { readonly kind: 'key' | 'tombstone' | 'alias' }>
@@ -119,7 +122,9 @@ export function decodeEntry(bytes: Buffer, stem: string, ring: KeyRing): Entry {
   }
   const damaged: Entry = { kind: 'unreadable', ...name, reason: 'its file is damaged' }
   const kek = ring.find(raw.json['kek'])
-  if (kek === undefined || (kind !== 'key' && kind !== 'tombstone' && kind !== 'alias')) return damaged
+  if (kek === undefined && typeof raw.json['kek'] !== 'string') return damaged
+  if (kek === undefined) return { kind: 'unreadable', ...name, reason: `its file ${UNKNOWN_KEK}`, stranger: true }
+  if (kind !== 'key' && kind !== 'tombstone' && kind !== 'alias') return damaged
   if (!isAuthentic(raw, kind, kek.macKey)) return damaged
   const file = schema.safeParse(raw.json).data
   return file === undefined || name.name === undefined ? damaged : fromFile(file)

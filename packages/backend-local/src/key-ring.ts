@@ -12,12 +12,16 @@ export interface Kek {
   readonly macKey: KeyObject
 }
 
-/** The KEKs of an opened store. */
+/** The KEKs of an opened store; which they are changes while a store is re-sealed. */
 export interface KeyRing {
   readonly realm: Realm
   /** The one that new files are written under. */
   readonly current: Kek
+  /** All of them: more than the current one while a re-seal is not finished. */
+  readonly keks: readonly Kek[]
   find(id: unknown): Kek | undefined
+  /** Holds these from now on, and takes them over; those that are not among them are zeroed. */
+  replace(keks: readonly Kek[], current: string): void
   /** Zeroes every KEK. */
   close(): void
 }
@@ -28,14 +32,27 @@ export function createKek(id: string, key: Buffer, realm: Realm): Kek {
   return { id, key, macKey: deriveMacKey(key, realm, 'kms/local-mac/v1') }
 }
 
-export function createKeyRing(realm: Realm, current: Kek, keks: readonly Kek[]): KeyRing {
-  const byId = new Map<unknown, Kek>(keks.map((kek) => [kek.id, kek]))
+/** `current` is the id of one of `keks`. */
+export function createKeyRing(realm: Realm, current: string, keks: readonly Kek[]): KeyRing {
+  let byId = new Map<unknown, Kek>(keks.map((kek) => [kek.id, kek]))
+  let currentKek = byId.get(current) as Kek
   return {
     realm,
-    current,
+    get current() {
+      return currentKek
+    },
+    get keks() {
+      return [...byId.values()]
+    },
     find: (id) => byId.get(id),
+    replace(next, nextCurrent) {
+      const dropped = byId
+      byId = new Map(next.map((kek) => [kek.id, kek]))
+      currentKek = byId.get(nextCurrent) as Kek
+      for (const kek of dropped.values()) if (byId.get(kek.id) !== kek) kek.key.fill(0)
+    },
     close() {
-      for (const kek of keks) kek.key.fill(0)
+      for (const kek of byId.values()) kek.key.fill(0)
       byId.clear()
     },
   }

@@ -3,37 +3,29 @@ import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type Capabilities,
-  type Clock,
   isKeyName,
   type KeyBackend,
   type KeyPatch,
   type KeyRecord,
   kmsError,
-  type Random,
+  type Notice,
   XCHACHA20_POLY1305,
 } from '@kms/core'
-import { openXChaCha, sealXChaCha, syncDirectory, TEMPORARY_PREFIX } from '@kms/core/internal'
-import { isAuthentic } from './authenticated-file.ts'
-import { commitFile } from './commit-file.ts'
-import { createEntryReader } from './entry-reader.ts'
-import { fileStem } from './file-name.ts'
-import { isStoreTemporary, readStoreFile } from './key-directory.ts'
-import { type Entry, encodeEntry, type WritableEntry } from './key-file.ts'
+import { openXChaCha, sealXChaCha, syncDirectory } from '@kms/core/internal'
+import type { Entry } from './key-file.ts'
+import { keyOf, type LocalStore } from './local-store.ts'
 import { makeDirectory } from './make-directory.ts'
-import { readFailure, writeFailure } from './storage-error.ts'
-import { parseStoreFile, STORE_FILE, type UnlockedStore } from './store-file.ts'
-import { createStoreLock } from './store-lock.ts'
+import { createReseal } from './reseal.ts'
+import type { RootSource } from './root-source.ts'
+import { rotateRoot } from './rotate-root.ts'
+import { writeFailure } from './storage-error.ts'
 import { createMaterial, encodeVersionFile } from './version-file.ts'
-import { createVersionStore } from './version-store.ts'
 
 export interface LocalBackendOptions {
-  /** The key directory, absolute. */
-  readonly directory: string
-  readonly store: UnlockedStore
-  /** Mode of new files. */
-  readonly mode: number
-  readonly clock: Clock
-  readonly random: Random
+  readonly store: LocalStore
+  readonly root: RootSource
+  /** Told of what happens in the background. */
+  readonly notify: (notice: Notice) => void
 }
 
 const CAPABILITIES: Capabilities = {
@@ -57,36 +49,12 @@ const CAPABILITIES: Capabilities = {
  * - an alias file whose key does not list it (create, update, destroy): resolves to nothing, may be claimed;
  * - version files of a tombstone (destroy): removed when the tombstone is next met.
  */
-export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
-  const { directory, store, mode, clock, random } = options
-  const { ring, macKey } = store
+export function createLocalBackend({ store, root, notify }: LocalBackendOptions): KeyBackend {
+  const { directory, storeKeys, ring, entries, versions, clock, random, alone, save, read, refuseClosed, pathOf } =
+    store
   const keys = join(directory, 'keys')
-  const lock = createStoreLock(directory, clock)
-  const entries = createEntryReader(directory, ring)
-  const versions = createVersionStore(directory, ring, refuseReleased)
-  let closing: Promise<void> | undefined
-  let released = false
-  let swept = false
-
-  /** For the beginning of a verb: writes that began before `close` still finish. */
-  function refuseClosed(): void {
-    if (closing !== undefined) throw kmsError('BackendUnavailable', { store: directory, reason: 'it was closed' })
-  }
-
-  /** For what follows an await: without the keys, nothing read can be told from damage. */
-  function refuseReleased(): void {
-    if (released) refuseClosed()
-  }
-
-  const pathOf = (name: string): string => join(keys, `${fileStem(name)}.json`)
-
-  async function read(name: string): Promise<Entry> {
-    if (!isKeyName(name)) return { kind: 'absent' }
-    const entry = await entries.read(name)
-    refuseReleased()
-    if (entry.kind === 'tombstone') versions.forget(entry.name)
-    return entry
-  }
+  const reseal = createReseal({ store, root, notify })
+  reseal.resume()
 
   async function readKey(keyId: string): Promise<KeyRecord> {
     return keyOf(keyId, await read(keyId))
@@ -95,7 +63,7 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
   /** The key an alias leads to: only one whose record, which is the truth, lists the alias. */
   async function follow(alias: string, keyId: string): Promise<KeyRecord | undefined> {
     const entry = await read(keyId)
-    if (entry.kind === 'unreadable') throw unavailable(keyId, entry.reason)
+    if (entry.kind === 'unreadable') return keyOf(keyId, entry)
     return entry.kind === 'key' && entry.record.aliases.includes(alias) ? entry.record : undefined
   }
 
@@ -105,38 +73,11 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
    */
   async function sweepDestroyed(keyId: string): Promise<void> {
     const left = await readdir(versions.directoryOf(keyId)).catch(() => [])
-    if (left.length === 0 || closing !== undefined) return
+    if (left.length === 0 || store.closing) return
     const remove = async (): Promise<void> => {
       if ((await read(keyId)).kind === 'tombstone') await versions.removeAll(keyId)
     }
-    lock.run(remove).catch(() => {})
-  }
-
-  /** One write at a time. Temporary files of writes that never happened go before the first. */
-  async function alone<T>(write: () => Promise<T>): Promise<T> {
-    refuseClosed()
-    return lock.run(async () => {
-      if (!swept) {
-        await removeTemporaries()
-        swept = true
-      }
-      return write()
-    })
-  }
-
-  async function removeTemporaries(): Promise<void> {
-    try {
-      for (const file of await readdir(keys)) if (file.startsWith(TEMPORARY_PREFIX)) await unlink(join(keys, file))
-      for (const file of await readdir(directory)) if (isStoreTemporary(file)) await unlink(join(directory, file))
-    } catch (error) {
-      throw writeFailure(directory, error)
-    }
-  }
-
-  async function save(entry: WritableEntry, exclusive = false): Promise<void> {
-    entries.forget(entry.name)
-    await commitFile(pathOf(entry.name), encodeEntry(entry, ring), { mode, exclusive })
-    entries.remember(entry.name, entry)
+    alone(remove).catch(() => {})
   }
 
   async function saveRecord(record: Omit<KeyRecord, 'etag'>, exclusive = false): Promise<KeyRecord> {
@@ -146,7 +87,7 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
   }
 
   /** Writes a new version, durable before any record names it; what stood in its way was never named by one. */
-  async function addVersion(keyId: string, version: number, oldest: number, imported?: Uint8Array): Promise<string> {
+  async function addVersion(keyId: string, version: number, imported?: Uint8Array): Promise<string> {
     const made = createMaterial(
       ring.realm,
       { keyId, version },
@@ -154,15 +95,22 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
     )
     const path = versions.pathOf({ keyId, version })
     try {
-      await versions.removeOutside(keyId, oldest, version - 1)
+      await versions.removeOrphan({ keyId, version })
       await makeDirectory(versions.directoryOf(keyId))
     } catch (error) {
       throw writeFailure(path, error)
     }
     const sealed = encodeVersionFile({ keyId, version }, made, { ring, createdAt: clock.now(), random })
     made.material.fill(0)
-    await commitFile(path, sealed, { mode, exclusive: true })
+    await store.commit(path, sealed, true)
     return made.materialId
+  }
+
+  /** What is left of a key that was destroyed or never came to be. */
+  async function removeVersions(keyId: string): Promise<void> {
+    await versions.removeFiles(keyId).catch((error: unknown) => {
+      throw writeFailure(versions.directoryOf(keyId), error)
+    })
   }
 
   /** Whether `name` is free: nobody's, or an alias no record lists. Throws `KeyAlreadyExists`. */
@@ -237,7 +185,8 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
         const before = await vacancy(keyId)
         const writeAliases = await claimAliases(keyId, aliases)
         const version = before.kind === 'tombstone' ? before.lastVersion + 1 : 1
-        const materialId = await addVersion(keyId, version, version, material)
+        await removeVersions(keyId)
+        const materialId = await addVersion(keyId, version, material)
         await writeAliases()
         return saveRecord(
           {
@@ -273,7 +222,7 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
       let last = ''
       const names = await entries.names(after)
       for await (const [{ id }, entry] of entries.readAll(names)) {
-        refuseReleased()
+        store.refuseReleased()
         if (entry.kind === 'tombstone') await sweepDestroyed(entry.name)
         if (entry.kind !== 'key' && entry.kind !== 'unreadable') continue
         if (found.length + unreadable.length === limit) return { keys: found, unreadable, next: last }
@@ -300,7 +249,7 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
       alone(async () => {
         const record = await unchangedKey(keyId, etag)
         const version = record.currentVersion + 1
-        const materialId = await addVersion(keyId, version, record.oldestVersion)
+        const materialId = await addVersion(keyId, version)
         return saveRecord({ ...record, currentVersion: version, materialId, rotatedAt: clock.now() })
       }),
 
@@ -335,46 +284,28 @@ export function createLocalBackend(options: LocalBackendOptions): KeyBackend {
       })
     },
 
+    async rotateRoot(config, { reseal: all }) {
+      refuseClosed()
+      const rotated = await rotateRoot(store, root, config, { reseal: all })
+      if (all) reseal.begin()
+      const { progress } = reseal
+      return { ...rotated, ...(progress === undefined ? {} : { reseal: progress }) }
+    },
+
+    get resealProgress() {
+      return reseal.progress
+    },
+
     async health() {
       refuseClosed()
-      const bytes = await readStoreFile(directory).catch((error: unknown) => {
-        throw readFailure(directory, error)
-      })
-      if (bytes === undefined) throw kmsError('RealmMissing', { realm: ring.realm, place: directory })
-      const file = parseStoreFile(bytes, join(directory, STORE_FILE))
-      if (file.content.realm !== ring.realm) {
-        throw kmsError('RealmConflict', {
-          realm: ring.realm,
-          place: directory,
-          reason: 'another key store took its place',
-        })
-      }
-      if (!isAuthentic(file.raw, 'store', macKey)) {
-        throw kmsError('StoreDamaged', { path: file.path, reason: 'its contents are not what was written' })
-      }
+      await storeKeys.refresh()
     },
 
-    close() {
-      closing ??= lock.idle().then(() => {
-        released = true
-        versions.close()
-        entries.close()
-        ring.close()
-      })
-      return closing
+    async close() {
+      await reseal.stop()
+      await store.close()
     },
   }
-}
-
-function keyOf(name: string, entry: Entry): KeyRecord {
-  if (entry.kind === 'key') return entry.record
-  if (entry.kind === 'unreadable') throw unavailable(name, entry.reason)
-  if (entry.kind === 'tombstone') throw kmsError('KeyDestroyed', { key: name })
-  throw kmsError('KeyNotFound', { key: name })
-}
-
-function unavailable(keyId: string, reason: string): Error {
-  return kmsError('KeyUnavailable', { key: keyId, reason })
 }
 
 function invalidName(path: string): Error {

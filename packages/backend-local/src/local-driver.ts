@@ -21,6 +21,8 @@ const path: z.ZodType<string, string> = z
   .refine((text) => !text.split('/').includes('..'), 'must not contain ".." segments')
   .transform(normalise)
 
+const ROOT_KEY_FIELDS = ['master_key', 'master_key_file', 'master_key_env'] as const
+
 const SERVER_SETTINGS = /^(?:KMS|RUSTFS)_/i
 
 /** The driver of key stores in a directory (contract §2: `local`; formats §3, §6, §7). */
@@ -45,8 +47,8 @@ export function localDriver(options: LocalDriverOptions): BackendDriver {
       return { path: 'master_key_env', reason: 'must not name a setting of the server (KMS_*, RUSTFS_*)' }
     },
     secrets: [['master_key']],
-    rootKeyFields: ['master_key', 'master_key_file', 'master_key_env'],
-    exclusive: [['master_key', 'master_key_file', 'master_key_env']],
+    rootKeyFields: ROOT_KEY_FIELDS,
+    exclusive: [ROOT_KEY_FIELDS],
     variants: [],
     identity: identityOf,
     // The store is the place: a root key kept for one directory is never tried on another.
@@ -71,5 +73,5 @@ function identityOf({ key_dir }: Readonly<Record<string, unknown>>): string | un
 }
 
 function hasMasterKey(config: ConfigDocument): boolean {
-  return ['master_key', 'master_key_file', 'master_key_env'].some((field) => config[field] !== undefined)
+  return ROOT_KEY_FIELDS.some((field) => config[field] !== undefined)
 }

@@ -1,14 +1,26 @@
+import type { Buffer } from 'node:buffer'
 import { chmod, mkdir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type ConfigDocument, kmsError, type OpenedBackend, type OpenOptions } from '@kms/core'
+import { type ConfigDocument, kmsError, type OpenedBackend, type OpenOptions, type Realm } from '@kms/core'
 import { errnoOf, syncDirectory, writeDurably } from '@kms/core/internal'
 import { checkKeyDirectoryPolicy, inspectKeyDirectory } from './key-directory.ts'
 import { createLocalBackend } from './local-backend.ts'
+import { createLocalStore } from './local-store.ts'
 import { makeDirectory } from './make-directory.ts'
-import { decideRootKey, type RootKey, recoverRootKey, rootKeyPath } from './root-key.ts'
-import { type RootSecret, type RootSecretOptions, readRootSecret } from './root-secret.ts'
+import { decideRootKey, type OpenedWithRootKey, type RootKey, rootKeyPath } from './root-key.ts'
+import { type RootSecretOptions, readRootSecret } from './root-secret.ts'
+import { createRootSource, type RootSource } from './root-source.ts'
 import { writeFailure } from './storage-error.ts'
-import { encodeNewStore, parseStoreFile, STORE_FILE, unlockStore } from './store-file.ts'
+import {
+  encodeStoreFile,
+  newKek,
+  parseStoreFile,
+  STORE_FILE,
+  type StoreFile,
+  type UnlockedStore,
+  unlockStore,
+} from './store-file.ts'
+import { createStoreKeys } from './store-keys.ts'
 
 /** What opening a local store takes besides its configuration. */
 export interface OpenLocalStoreOptions extends OpenOptions, RootSecretOptions {
@@ -21,32 +33,30 @@ export interface OpenLocalStoreOptions extends OpenOptions, RootSecretOptions {
  * opens it.
  */
 export async function openLocalStore(config: ConfigDocument, options: OpenLocalStoreOptions): Promise<OpenedBackend> {
-  const directory = config['key_dir'] as string
-  const mode = config['file_permissions'] as number
-  await checkKeyDirectoryPolicy(directory, {
+  await checkKeyDirectoryPolicy(config['key_dir'] as string, {
     ...options.policy,
     forbiddenDirs: [...options.policy.forbiddenDirs, options.rootKeyDir],
   })
-  const secret = await readRootSecret(config, options)
-  const made = await makeIfAllowed(directory, mode, secret, options)
-  if (made === undefined) return openExisting(directory, mode, secret, options)
-  const opened = await openExisting(directory, mode, made.root, options)
+  const made = await makeIfAllowed(config, options)
+  if (made === undefined) return openExisting(config, undefined, options)
+  const opened = await openExisting(config, made.root, options)
   return { ...opened, initialised: true, notes: made.notes }
 }
 
 /** Makes the store if there is none; `undefined` when there is one already, or another server was quicker. */
 async function makeIfAllowed(
-  directory: string,
-  mode: number,
-  secret: RootSecret | undefined,
+  config: ConfigDocument,
   options: OpenLocalStoreOptions,
 ): Promise<{ readonly root: RootKey; readonly notes: readonly string[] } | undefined> {
+  const directory = config['key_dir'] as string
+  const mode = config['file_permissions'] as number
   const place = await inspectKeyDirectory(directory)
   if (place.kind === 'store') return undefined
-  const { expectedRealm, mayInitialise, signal, random, clock, rootKeyDir } = options
+  const { expectedRealm, mayInitialise, signal, random, rootKeyDir } = options
   if (expectedRealm !== undefined) throw kmsError('RealmMissing', { realm: expectedRealm, place: directory })
   if (place.kind === 'foreign') throw kmsError('StoreNotOurs', { path: directory, reason: place.reason })
   if (!mayInitialise) throw kmsError('StoreNotInitialised', { place: directory })
+  const secret = await readRootSecret(config, options)
   signal.throwIfAborted()
   const notes: string[] = []
   try {
@@ -58,13 +68,12 @@ async function makeIfAllowed(
     throw writeFailure(directory, error)
   }
   const realm = random(16).toString('hex')
-  const root = await decideRootKey(secret, { realm, rootKeyDir, random })
+  const root = await decideRootKey(secret, { realm, rootKeyDir, random, replaces: false })
   if (root.note !== undefined) notes.push(root.note)
   const path = join(directory, STORE_FILE)
   try {
     signal.throwIfAborted()
-    const bytes = encodeNewStore({ realm, origin: root.origin, rootKey: root.key, createdAt: clock.now(), random })
-    await writeDurably(path, bytes, { mode, exclusive: true })
+    await writeDurably(path, encodeNewStore(realm, root, options), { mode, exclusive: true })
     return { root, notes }
   } catch (error) {
     root.key.fill(0)
@@ -77,12 +86,21 @@ async function makeIfAllowed(
   }
 }
 
+function encodeNewStore(realm: Realm, root: RootKey, { clock, random }: OpenLocalStoreOptions): Buffer {
+  const kek = newKek(realm, random)
+  const facts = { realm, created_at: clock.now(), root_key: root.origin, current_kek: kek.id, keks: [{ kek }] }
+  const bytes = encodeStoreFile(facts, root.key, random)
+  kek.key.fill(0)
+  return bytes
+}
+
 async function openExisting(
-  directory: string,
-  mode: number,
-  rootKey: RootKey | RootSecret | undefined,
-  { expectedRealm, rootKeyDir, clock, random, signal }: OpenLocalStoreOptions,
+  config: ConfigDocument,
+  made: RootKey | undefined,
+  options: OpenLocalStoreOptions,
 ): Promise<OpenedBackend> {
+  const { expectedRealm, changedRoot, clock, random, signal, onNotice = () => {} } = options
+  const directory = config['key_dir'] as string
   const place = await inspectKeyDirectory(directory)
   const path = join(directory, STORE_FILE)
   if (place.kind !== 'store') throw kmsError('StoreUnwritable', { path, reason: 'it vanished while it was opened' })
@@ -91,20 +109,39 @@ async function openExisting(
   if (expectedRealm !== undefined && file.content.realm !== expectedRealm) {
     throw kmsError('RealmConflict', { realm: expectedRealm, place: directory, reason: 'another key store is there' })
   }
-  const root = rootKey !== undefined && 'key' in rootKey ? rootKey : await recoverRootKey(file, rootKey, rootKeyDir)
+  const root = createRootSource(changedRoot === undefined ? [config] : [config, changedRoot], options)
+  const opened = await unlock(file, made, config, root)
+  root.settle(opened.config)
+  const openAgain = (changed: StoreFile): Promise<UnlockedStore> => root.open(changed, (found) => found)
+  const storeKeys = createStoreKeys({ directory, bytes: place.bytes, store: opened, open: openAgain, clock })
   try {
     signal.throwIfAborted()
-    const store = unlockStore(file, root.key)
-    try {
-      await ensureKeysDirectory(directory)
-    } catch (error) {
-      store.ring.close()
-      throw error
-    }
-    const backend = createLocalBackend({ directory, store, mode, clock, random })
-    return { backend, initialised: false, notes: root.note === undefined ? [] : [root.note] }
+    await ensureKeysDirectory(directory)
+  } catch (error) {
+    storeKeys.close()
+    throw error
+  }
+  const mode = config['file_permissions'] as number
+  const store = createLocalStore({ directory, storeKeys, mode, clock, random })
+  return {
+    backend: createLocalBackend({ store, root, notify: onNotice }),
+    initialised: false,
+    notes: opened.note === undefined ? [] : [opened.note],
+    ...(opened.config === config ? {} : { rootChanged: true }),
+  }
+}
+
+async function unlock(
+  file: StoreFile,
+  made: RootKey | undefined,
+  config: ConfigDocument,
+  root: RootSource,
+): Promise<OpenedWithRootKey & { readonly config: ConfigDocument }> {
+  if (made === undefined) return root.open(file, (found, _, by) => ({ ...found, config: by }))
+  try {
+    return { ...unlockStore(file, made.key), config }
   } finally {
-    root.key.fill(0)
+    made.key.fill(0)
   }
 }
 

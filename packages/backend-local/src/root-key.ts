@@ -1,13 +1,13 @@
 import { Buffer } from 'node:buffer'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { kmsError, type Random, type Realm } from '@kms/core'
-import { decodeBase64, errnoOf, storageReason, writeDurably } from '@kms/core/internal'
+import { decodeBase64, errnoOf, storageReason, syncDirectory, TEMPORARY_PREFIX, writeDurably } from '@kms/core/internal'
 import { argon2idAsync } from '@noble/hashes/argon2.js'
 import { makeDirectory } from './make-directory.ts'
 import type { RootSecret } from './root-secret.ts'
 import { writeFailure } from './storage-error.ts'
-import type { RootKeyOrigin, StoreFile } from './store-file.ts'
+import { type RootKeyOrigin, type StoreFile, type UnlockedStore, unlockStore } from './store-file.ts'
 
 /** A root key, and what to tell the operator about how it was read. */
 export interface RootKey {
@@ -50,27 +50,42 @@ export function rootKeyPath(rootKeyDir: string, realm: Realm): string {
   return join(rootKeyDir, `${realm}.key`)
 }
 
+/** Where the one that is to replace it waits until `store.json` is sealed under it. */
+function nextRootKeyPath(rootKeyDir: string, realm: Realm): string {
+  return join(rootKeyDir, `${realm}.next.key`)
+}
+
+export interface DecideRootKeyOptions {
+  readonly realm: Realm
+  readonly rootKeyDir: string
+  readonly random: Random
+  /** Whether it replaces the root key of a store that exists; {@link adoptNextRootKey} comes after `store.json`. */
+  readonly replaces: boolean
+}
+
 /**
- * Decides the root key of a new store: what is supplied, raw or as a passphrase, else a generated one, which is durable
- * in `rootKeyDir` when this returns. Throws `StorageFailed` or `StoreUnwritable`.
+ * Decides the root key of a store: what is supplied, raw or as a passphrase, else a generated one, which is durable in
+ * `rootKeyDir` when this returns. Throws `StorageFailed` or `StoreUnwritable`.
  */
 export async function decideRootKey(
   secret: RootSecret | undefined,
-  { realm, rootKeyDir, random }: { readonly realm: Realm; readonly rootKeyDir: string; readonly random: Random },
+  { realm, rootKeyDir, random, replaces }: DecideRootKeyOptions,
 ): Promise<RootKey> {
   if (secret === undefined) {
-    const path = rootKeyPath(rootKeyDir, realm)
+    const kept = rootKeyPath(rootKeyDir, realm)
+    const path = replaces ? nextRootKeyPath(rootKeyDir, realm) : kept
     const key = random(KEY_BYTES)
     try {
       await makeDirectory(rootKeyDir)
-      await writeDurably(path, `${key.toString('base64')}\n`, { mode: 0o600, exclusive: true })
+      await writeDurably(path, `${key.toString('base64')}\n`, { mode: 0o600, exclusive: !replaces })
     } catch (error) {
+      key.fill(0)
       throw writeFailure(path, error)
     }
     return {
       key,
       origin: { kind: 'generated' },
-      note: `A root key was generated at ${path}. Back it up: without it no key of this store opens.`,
+      note: `A root key was generated at ${kept}. Back it up: without it no key of this store opens.`,
     }
   }
   const raw = rawKey(secret.text)
@@ -88,36 +103,113 @@ export async function decideRootKey(
   return { key: await passphraseKey(secret.text, origin), origin, note: `${secret.field} ${PASSPHRASE_NOTE}` }
 }
 
+/** A store that was opened with its root key, and what to tell the operator about how that was read. */
+export interface OpenedWithRootKey extends UnlockedStore {
+  readonly note?: string
+  /** The generated root key still lies where it waited to become the store's: {@link adoptNextRootKey} did not succeed. */
+  readonly unadopted?: true
+}
+
+/** What is done with a store and its root key; at once, because the key is zeroed afterwards. */
+export type UseRootKey<T> = (opened: OpenedWithRootKey, rootKey: Buffer) => T
+
 /**
- * The root key of an existing store, in the way that was decided when it was made. Throws `RootKeyMissing` when it is not
- * supplied or not there, `RootKeyMismatch` when what is supplied can't be it, `ValidationError` when one is supplied for
- * a store that has a generated one.
+ * Opens a store with its root key, in the way that `store.json` says. Throws `RootKeyMissing` when the key is not supplied or
+ * not there, `RootKeyMismatch` when what is supplied is not it, `ValidationError` when one is supplied for a store that has
+ * a generated one, and as `unlockStore`.
  */
-export async function recoverRootKey(
-  { path, content }: StoreFile,
+export async function openWithRootKey<T>(
+  file: StoreFile,
   secret: RootSecret | undefined,
   rootKeyDir: string,
-): Promise<RootKey> {
+  use: UseRootKey<T>,
+): Promise<T> {
+  const { path, content } = file
   const origin = content.root_key
   if (origin.kind === 'generated') {
-    if (secret !== undefined) {
-      throw kmsError('ValidationError', {
-        path: secret.field,
-        reason: `the key store at ${path} has a generated root key and takes no other; leave this field out`,
-      })
-    }
-    return { key: await readGeneratedKey(path, rootKeyPath(rootKeyDir, content.realm)), origin }
+    if (secret === undefined) return openWithGenerated(file, rootKeyDir, use)
+    throw kmsError('ValidationError', {
+      path: secret.field,
+      reason: `the key store at ${path} has a generated root key and takes no other; leave this field out`,
+    })
   }
   if (secret === undefined) {
-    const what = origin.kind === 'raw' ? 'the raw key' : 'the passphrase'
-    throw kmsError('RootKeyMissing', { path, expected: `${what} it was made with, given as master_key` })
+    const what = origin.kind === 'raw' ? 'its raw key' : 'its passphrase'
+    throw kmsError('RootKeyMissing', { path, expected: `${what}, given as master_key` })
   }
   if (origin.kind === 'passphrase') {
-    return { key: await passphraseKey(secret.text, origin), origin, note: `${secret.field} ${PASSPHRASE_NOTE}` }
+    const note = `${secret.field} ${PASSPHRASE_NOTE}`
+    return unlockAndZero(file, await passphraseKey(secret.text, origin), (store, key) => use({ ...store, note }, key))
   }
   const key = rawKey(secret.text)
   if (key === undefined) throw kmsError('RootKeyMismatch', { path })
-  return { key, origin, note: `${secret.field} ${RAW_NOTE}` }
+  const note = `${secret.field} ${RAW_NOTE}`
+  return unlockAndZero(file, key, (store) => use({ ...store, note }, key))
+}
+
+/** A crash after `store.json` was sealed under a new key, and before that key took the old one's place, is made up for. */
+async function openWithGenerated<T>(file: StoreFile, rootKeyDir: string, use: UseRootKey<T>): Promise<T> {
+  const { realm } = file.content
+  let key: Buffer
+  let adopted = true
+  try {
+    key = await readGeneratedKey(file.path, rootKeyPath(rootKeyDir, realm))
+    requireFit(file, key)
+  } catch (error) {
+    try {
+      key = await readGeneratedKey(file.path, nextRootKeyPath(rootKeyDir, realm))
+      requireFit(file, key)
+    } catch {
+      throw error
+    }
+    try {
+      // The key of before goes only when nothing can bring back the store.json it fits.
+      await syncDirectory(dirname(file.path))
+      await adoptNextRootKey(rootKeyDir, realm)
+    } catch {
+      adopted = false
+    }
+  }
+  return unlockAndZero(file, key, (store) => use(adopted ? store : { ...store, unadopted: true }, key))
+}
+
+function requireFit(file: StoreFile, key: Buffer): void {
+  try {
+    for (const kek of unlockStore(file, key).keks) kek.key.fill(0)
+  } catch (error) {
+    key.fill(0)
+    throw error
+  }
+}
+
+/** Puts the root key that waited in the place of the one before, durably; done already is done. */
+export async function adoptNextRootKey(rootKeyDir: string, realm: Realm): Promise<void> {
+  const path = rootKeyPath(rootKeyDir, realm)
+  try {
+    await rename(nextRootKeyPath(rootKeyDir, realm), path)
+    await syncDirectory(rootKeyDir)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw writeFailure(path, error)
+  }
+}
+
+/** Removes the generated root keys of a store that has another one now, and what a crash left of them. */
+export async function removeRootKeys(rootKeyDir: string, realm: Realm): Promise<void> {
+  try {
+    for (const name of await readdir(rootKeyDir)) {
+      if (name.replace(TEMPORARY_PREFIX, '').startsWith(`${realm}.`)) await unlink(join(rootKeyDir, name))
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw writeFailure(rootKeyDir, error)
+  }
+}
+
+function unlockAndZero<T>(file: StoreFile, key: Buffer, use: UseRootKey<T>): T {
+  try {
+    return use(unlockStore(file, key), key)
+  } finally {
+    key.fill(0)
+  }
 }
 
 async function readGeneratedKey(storePath: string, path: string): Promise<Buffer> {

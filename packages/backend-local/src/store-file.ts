@@ -13,7 +13,7 @@ import {
   splitFile,
 } from './authenticated-file.ts'
 import { hex16, time } from './file-schema.ts'
-import { createKek, createKeyRing, type Kek, type KeyRing, openKek, sealKek } from './key-ring.ts'
+import { createKek, type Kek, openKek, sealKek } from './key-ring.ts'
 
 /** Name of the file that makes a directory a key store. */
 export const STORE_FILE = 'store.json'
@@ -38,6 +38,14 @@ export type RootKeyOrigin =
   | { readonly kind: 'raw' }
   | { readonly kind: 'generated' }
 
+/** A KEK as `store.json` holds it. */
+export interface StoredKek {
+  readonly id: string
+  readonly sealed: string
+  /** When a re-seal added it; absent for the one the store was made with. */
+  readonly created_at?: number | undefined
+}
+
 /** Line 1 of `store.json`. */
 export interface StoreContent {
   readonly format: typeof FILE_FORMAT
@@ -45,10 +53,12 @@ export interface StoreContent {
   readonly realm: Realm
   readonly created_at: number
   readonly root_key: RootKeyOrigin
+  /** When the root key was last changed; absent while it is the first one. */
+  readonly root_since?: number | undefined
   /** 16 bytes, base64: tells a wrong root key from a damaged file. */
   readonly check: string
   readonly current_kek: string
-  readonly keks: readonly { readonly id: string; readonly sealed: string }[]
+  readonly keks: readonly StoredKek[]
 }
 
 const schema: z.ZodType<StoreContent> = z.strictObject({
@@ -70,9 +80,10 @@ const schema: z.ZodType<StoreContent> = z.strictObject({
     z.strictObject({ kind: z.literal('raw') }),
     z.strictObject({ kind: z.literal('generated') }),
   ]),
+  root_since: time.optional(),
   check: z.base64(),
   current_kek: hex16,
-  keks: z.array(z.strictObject({ id: hex16, sealed: z.base64() })).min(1),
+  keks: z.array(z.strictObject({ id: hex16, sealed: z.base64(), created_at: time.optional() })).min(1),
 })
 
 /** A `store.json` that was read; nothing of it is proven until {@link unlockStore}. */
@@ -84,9 +95,8 @@ export interface StoreFile {
 
 /** A store whose root key fitted. */
 export interface UnlockedStore {
-  readonly ring: KeyRing
-  /** Authenticates `store.json` itself. */
-  readonly macKey: KeyObject
+  readonly content: StoreContent
+  readonly keks: readonly Kek[]
 }
 
 function checkValue(rootKey: Uint8Array, realm: Realm): Buffer {
@@ -97,28 +107,35 @@ function storeMacKey(rootKey: Uint8Array, realm: Realm): KeyObject {
   return deriveMacKey(rootKey, realm, 'kms/store-mac/v1')
 }
 
-/** The bytes of a new `store.json`, with one new KEK. */
-export function encodeNewStore(options: {
-  readonly realm: Realm
-  readonly origin: RootKeyOrigin
-  readonly rootKey: Uint8Array
-  readonly createdAt: number
-  readonly random: Random
-}): Buffer {
-  const { realm, origin, rootKey, createdAt, random } = options
-  const kek = createKek(random(16).toString('hex'), random(32), realm)
+/** What a `store.json` says, without what follows from the root key. */
+export type StoreFacts = Pick<StoreContent, 'realm' | 'created_at' | 'root_key' | 'root_since' | 'current_kek'> & {
+  readonly keks: readonly { readonly kek: Kek; readonly createdAt?: number | undefined }[]
+}
+
+/** The bytes of a `store.json`: every KEK sealed under the root key. */
+export function encodeStoreFile(facts: StoreFacts, rootKey: Uint8Array, random: Random): Buffer {
+  const { realm, created_at, root_key, root_since, current_kek, keks } = facts
   const content: StoreContent = {
     format: FILE_FORMAT,
     kind: 'store',
     realm,
-    created_at: createdAt,
-    root_key: origin,
+    created_at,
+    root_key,
+    ...(root_since === undefined ? {} : { root_since }),
     check: checkValue(rootKey, realm).toString('base64'),
-    current_kek: kek.id,
-    keks: [{ id: kek.id, sealed: sealKek(rootKey, realm, kek, random).toString('base64') }],
+    current_kek,
+    keks: keks.map(({ kek, createdAt }) => ({
+      id: kek.id,
+      sealed: sealKek(rootKey, realm, kek, random).toString('base64'),
+      ...(createdAt === undefined ? {} : { created_at: createdAt }),
+    })),
   }
-  kek.key.fill(0)
   return encodeFile(content, storeMacKey(rootKey, realm))
+}
+
+/** A KEK nobody has used yet. */
+export function newKek(realm: Realm, random: Random): Kek {
+  return createKek(random(16).toString('hex'), random(32), realm)
 }
 
 /** Reads `store.json`. Throws `NewerFormat` or `StoreDamaged`. */
@@ -138,22 +155,19 @@ export function parseStoreFile(bytes: Buffer, path: string): StoreFile {
  */
 export function unlockStore(file: StoreFile, rootKey: Uint8Array): UnlockedStore {
   const { path, raw, content } = file
-  const macKey = storeMacKey(rootKey, content.realm)
-  if (!isAuthentic(raw, 'store', macKey)) {
+  if (!isAuthentic(raw, 'store', storeMacKey(rootKey, content.realm))) {
     const check = decodeBase64(content.check)
     const expected = checkValue(rootKey, content.realm)
     const fits = check?.length === expected.length && timingSafeEqual(check, expected)
     throw fits ? damaged(path) : kmsError('RootKeyMismatch', { path })
   }
-  const keks = new Map<string, Kek>()
-  for (const { id, sealed } of content.keks) {
+  const keks = content.keks.map(({ id, sealed }) => {
     const kek = openKek(rootKey, content.realm, id, decodeBase64(sealed) ?? Buffer.alloc(0))
     if (kek === undefined) throw damaged(path)
-    keks.set(id, kek)
-  }
-  const current = keks.get(content.current_kek)
-  if (current === undefined) throw damaged(path)
-  return { ring: createKeyRing(content.realm, current, [...keks.values()]), macKey }
+    return kek
+  })
+  if (!keks.some(({ id }) => id === content.current_kek)) throw damaged(path)
+  return { content, keks }
 }
 
 function damaged(path: string): Error {

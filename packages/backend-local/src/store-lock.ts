@@ -6,17 +6,23 @@ import { errnoOf } from '@kms/core/internal'
 import { z } from 'zod'
 import { writeFailure } from './storage-error.ts'
 
-/** How long a write waits for another one. */
 const PATIENCE_MS = 10_000
 /** After this long, unchanged, a lock whose owner can't be looked up (another host or container) counts as abandoned. */
 const FOREIGN_PATIENCE_MS = 30_000
 
 /** One writer at a time on a store, in this process and across processes. Readers need no lock. */
 export interface StoreLock {
-  /** Runs `write` alone. Throws `BackendUnavailable` when another writer keeps the store for 10 s. */
+  /** Runs `write` alone. Throws `BackendUnavailable` when another writer keeps the lock for longer than it waits. */
   run<T>(write: () => Promise<T>): Promise<T>
-  /** Resolves when no write of this lock runs or waits. */
+  /** Resolves when no write of this lock runs or waits, and none of its files is left behind that can be removed. */
   idle(): Promise<void>
+}
+
+export interface StoreLockOptions {
+  /** The file; `.lock` unless given. */
+  readonly name?: string
+  /** How long a write waits for another one; 10 s unless given. */
+  readonly patienceMs?: number
 }
 
 const ownerSchema: z.ZodType<ProcessIdentity> = z.object({
@@ -39,8 +45,9 @@ interface Held {
  * one>`, which again only one can make. Whoever made the last of such a chain holds the store, and removes the chain,
  * first file first, when done.
  */
-export function createStoreLock(directory: string, clock: Clock): StoreLock {
-  const root = join(directory, '.lock')
+export function createStoreLock(directory: string, clock: Clock, options: StoreLockOptions = {}): StoreLock {
+  const { name = '.lock', patienceMs = PATIENCE_MS } = options
+  const root = join(directory, name)
   const firstSeen = new Map<string, number>()
   const unremoved: string[] = []
   let queue: Promise<unknown> = Promise.resolve()
@@ -78,11 +85,11 @@ export function createStoreLock(directory: string, clock: Clock): StoreLock {
     const self = await ownIdentity()
     const nonce = randomBytes(8).toString('hex')
     const temporary = `${root}.tmp-${nonce}`
-    await writeFile(temporary, JSON.stringify({ ...self, nonce }), { flag: 'wx', mode: 0o600 })
     // The clock's timers let the process end; a write that waits for its turn must not be dropped by that.
     const wait = setInterval(() => {}, PATIENCE_MS)
     try {
-      const deadline = clock.now() + PATIENCE_MS
+      await writeFile(temporary, JSON.stringify({ ...self, nonce }), { flag: 'wx', mode: 0o600 })
+      const deadline = clock.now() + patienceMs
       for (let delay = 2; ; delay = Math.min(2 * delay, 50)) {
         const files = await attempt(temporary)
         if (files !== undefined) {
@@ -128,6 +135,7 @@ export function createStoreLock(directory: string, clock: Clock): StoreLock {
     },
     async idle() {
       await queue
+      await remove(unremoved.splice(0))
     },
   }
 }

@@ -3,7 +3,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { type Random, type Realm, XCHACHA20_POLY1305 } from '@kms/core'
 import { decodeBase64, label, lp, openXChaCha, sealXChaCha, u32 } from '@kms/core/internal'
 import { z } from 'zod'
-import { encodeFile, FILE_FORMAT, isAuthentic, newerFormat, splitFile } from './authenticated-file.ts'
+import { encodeFile, FILE_FORMAT, isAuthentic, newerFormat, splitFile, UNKNOWN_KEK } from './authenticated-file.ts'
 import { hex16, time, versionNumber } from './file-schema.ts'
 import type { KeyRing } from './key-ring.ts'
 
@@ -13,6 +13,12 @@ export interface VersionMaterial {
   readonly material: Buffer
   /** 32 hex digits. */
   readonly materialId: string
+}
+
+/** A version as its file holds it. */
+export interface StoredVersion extends VersionMaterial {
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
 }
 
 /** Which version a file holds, as its path says. */
@@ -86,14 +92,21 @@ export function encodeVersionFile(
   return encodeFile(file, kek.macKey)
 }
 
+/** Which version a file says it holds: nothing of that is proven. */
+export function versionNameOf(bytes: Buffer): VersionName | undefined {
+  const { key_id: keyId, version } = splitFile(bytes)?.json ?? {}
+  return typeof keyId === 'string' && typeof version === 'number' ? { keyId, version } : undefined
+}
+
 /** Opens the file of the version `name`; a string says, publicly, what is wrong with it. */
-export function decodeVersionFile(bytes: Buffer, name: VersionName, ring: KeyRing): VersionMaterial | string {
+export function decodeVersionFile(bytes: Buffer, name: VersionName, ring: KeyRing): StoredVersion | string {
   const damaged = 'is damaged'
   const raw = splitFile(bytes)
   if (raw === undefined) return damaged
   if (newerFormat(raw) !== undefined) return 'was written by a newer release'
   const kek = ring.find(raw.json['kek'])
-  if (kek === undefined || !isAuthentic(raw, 'version', kek.macKey)) return damaged
+  if (kek === undefined) return typeof raw.json['kek'] === 'string' ? UNKNOWN_KEK : damaged
+  if (!isAuthentic(raw, 'version', kek.macKey)) return damaged
   const file = schema.safeParse(raw.json).data
   if (file === undefined || file.key_id !== name.keyId || file.version !== name.version) return damaged
   const sealed = decodeBase64(file.sealed)
@@ -101,5 +114,5 @@ export function decodeVersionFile(bytes: Buffer, name: VersionName, ring: KeyRin
   const aad = sealAad(ring.realm, kek.id, name, file.material_id)
   const material = openXChaCha(kek.key, sealed.subarray(16), aad)
   if (material?.length !== 32 || materialIdOf(material, ring.realm, name) !== file.material_id) return damaged
-  return { material, materialId: file.material_id }
+  return { material, materialId: file.material_id, createdAt: file.created_at }
 }

@@ -1,12 +1,15 @@
-import { readdir, readFile, rmdir, unlink } from 'node:fs/promises'
+import type { Buffer } from 'node:buffer'
+import { lstat, readdir, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type KeyRecord, kmsError } from '@kms/core'
 import { errnoOf } from '@kms/core/internal'
 import { LRUCache } from 'lru-cache'
+import { UNKNOWN_KEK } from './authenticated-file.ts'
 import { fileStem } from './file-name.ts'
-import type { KeyRing } from './key-ring.ts'
+import { readRegularFile } from './read-regular-file.ts'
 import { readFailure } from './storage-error.ts'
-import { decodeVersionFile, type VersionMaterial, type VersionName } from './version-file.ts'
+import type { StoreKeys } from './store-keys.ts'
+import { decodeVersionFile, type StoredVersion, type VersionMaterial, type VersionName } from './version-file.ts'
 
 const MAX_CACHED_VERSIONS = 10_000
 
@@ -14,15 +17,19 @@ const MAX_CACHED_VERSIONS = 10_000
 export interface VersionStore {
   directoryOf(keyId: string): string
   pathOf(name: VersionName): string
+  /** Unseals a version, past the memory, for the caller to zero; a string says, publicly, what is wrong with its file. */
+  read(name: VersionName): Promise<StoredVersion | string>
   /**
    * Runs `use` with the material of a version; before this returns when it is in memory. `use` must not keep it and runs at
    * once: material is zeroed when it leaves the cache. Throws, or rejects with, `KeyUnavailable` when the version can't be
    * opened.
    */
   withMaterial<T>(record: KeyRecord, version: number, use: (held: VersionMaterial) => T): T | Promise<T>
-  /** Removes every file of a key's versions outside `from`–`to`: orphans of a crash, temporary files. */
-  removeOutside(keyId: string, from: number, to: number): Promise<void>
-  /** Removes the versions of a destroyed key, from disk and memory. */
+  /** Removes the file of a version that no record names: the orphan of a crash. */
+  removeOrphan(name: VersionName): Promise<void>
+  /** Removes every file of a key's versions: it has none, or has been destroyed. */
+  removeFiles(keyId: string): Promise<void>
+  /** {@link removeFiles}, their directory, and what is in memory of them. */
   removeAll(keyId: string): Promise<void>
   /** Zeroes the material of a key that is in memory. */
   forget(keyId: string): void
@@ -30,14 +37,20 @@ export interface VersionStore {
 }
 
 /** `refuseReleased` throws when the keys of the store were zeroed while something was awaited. */
-export function createVersionStore(directory: string, ring: KeyRing, refuseReleased: () => void): VersionStore {
+export function createVersionStore(directory: string, storeKeys: StoreKeys, refuseReleased: () => void): VersionStore {
   const keys = join(directory, 'keys')
-  const cache = new LRUCache<string, VersionMaterial>({
+  const slots = new Map<string, Set<string>>()
+  const cache = new LRUCache<string, VersionMaterial & { readonly keyId: string }>({
     max: MAX_CACHED_VERSIONS,
-    dispose: ({ material }) => material.fill(0),
+    dispose({ keyId, material }, slot) {
+      material.fill(0)
+      const held = slots.get(keyId)
+      held?.delete(slot)
+      if (held?.size === 0) slots.delete(keyId)
+    },
   })
-  const slot = ({ keyId, version }: VersionName): string => `${keyId}/${version}`
 
+  const slotOf = ({ keyId, version }: VersionName): string => `${keyId}/${version}`
   const directoryOf = (keyId: string): string => join(keys, `${fileStem(keyId)}.versions`)
   const pathOf = (name: VersionName): string => join(directoryOf(name.keyId), `${name.version}.json`)
 
@@ -45,66 +58,93 @@ export function createVersionStore(directory: string, ring: KeyRing, refuseRelea
     return version !== record.currentVersion || held.materialId === record.materialId
   }
 
-  async function readVersion(name: VersionName): Promise<Buffer> {
+  async function read(name: VersionName): Promise<StoredVersion | string> {
+    let bytes: Buffer | undefined
     try {
-      return await readFile(pathOf(name))
+      // The last part of a path is looked at when it is opened; a link before it has to be looked for.
+      if (!(await lstat(directoryOf(name.keyId))).isDirectory()) return 'cannot be read'
+      bytes = (await readRegularFile(pathOf(name))).bytes
     } catch (error) {
       const code = errnoOf(error)
-      if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'EPERM' && code !== 'EISDIR') {
-        throw readFailure(directory, error)
-      }
-      throw unusable(name, code === 'ENOENT' ? 'is missing' : 'cannot be read', error)
+      if (code === 'ENOENT') return 'is missing'
+      if (code === 'EACCES' || code === 'EPERM' || code === 'ELOOP') return 'cannot be read'
+      throw readFailure(directory, error)
     }
-  }
-
-  function unseal(bytes: Buffer, record: KeyRecord, name: VersionName): VersionMaterial {
-    const held = decodeVersionFile(bytes, name, ring)
-    if (typeof held === 'string') throw unusable(name, held)
-    if (fits(held, record, name.version)) return held
-    held.material.fill(0)
-    throw unusable(name, 'holds other material than its record names')
-  }
-
-  async function loadFor<T>(record: KeyRecord, name: VersionName, use: (held: VersionMaterial) => T): Promise<T> {
-    const bytes = await readVersion(name)
     refuseReleased()
+    if (bytes === undefined) return 'is damaged'
+    const held = decodeVersionFile(bytes, name, storeKeys.ring)
+    // A KEK that is not known may be one that another server has added since.
+    if (held !== UNKNOWN_KEK || !(await storeKeys.learn())) return held
+    refuseReleased()
+    return decodeVersionFile(bytes, name, storeKeys.ring)
+  }
+
+  function keep(slot: string, keyId: string, { material, materialId }: VersionMaterial): void {
+    cache.set(slot, { keyId, material, materialId })
+    slots.set(keyId, (slots.get(keyId) ?? new Set()).add(slot))
+  }
+
+  async function load<T>(record: KeyRecord, name: VersionName, use: (held: VersionMaterial) => T): Promise<T> {
+    const loaded = await read(name)
+    if (typeof loaded === 'string') throw unusable(name, loaded)
     // From here to the end of `use` nothing is awaited: material in use can't be zeroed by anybody else.
-    const loaded = unseal(bytes, record, name)
-    cache.set(slot(name), loaded)
+    try {
+      refuseReleased()
+      if (!fits(loaded, record, name.version)) throw unusable(name, 'holds other material than its record names')
+    } catch (error) {
+      loaded.material.fill(0)
+      throw error
+    }
+    keep(slotOf(name), name.keyId, loaded)
     return use(loaded)
   }
 
-  async function removeOutside(keyId: string, from: number, to: number): Promise<void> {
+  /** Whether the directory of a key's versions is there. Throws `StoreUnwritable` for anything else in its place. */
+  async function hasDirectory(keyId: string): Promise<boolean> {
     const path = directoryOf(keyId)
-    const files = await readdir(path).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return []
+    const stats = await lstat(path).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return undefined
       throw error
     })
-    for (const file of files) {
-      const version = Number(/^([1-9]\d*)\.json$/.exec(file)?.[1] ?? Number.NaN)
-      if (!(version >= from && version <= to)) await unlink(join(path, file))
+    if (stats?.isDirectory() === false) {
+      throw kmsError('StoreUnwritable', { path, reason: 'it is no directory, and a link is not followed' })
     }
+    return stats !== undefined
+  }
+
+  async function removeFiles(keyId: string): Promise<void> {
+    if (!(await hasDirectory(keyId))) return
+    const path = directoryOf(keyId)
+    for (const file of await readdir(path)) await unlink(join(path, file))
   }
 
   function forget(keyId: string): void {
-    for (const key of cache.keys()) if (key.startsWith(`${keyId}/`)) cache.delete(key)
+    for (const slot of slots.get(keyId) ?? []) cache.delete(slot)
   }
 
   return {
     directoryOf,
     pathOf,
+    read,
 
     withMaterial(record, version, use) {
       const name = { keyId: record.keyId, version }
-      const cached = cache.get(slot(name))
-      return cached !== undefined && fits(cached, record, version) ? use(cached) : loadFor(record, name, use)
+      const cached = cache.get(slotOf(name))
+      return cached !== undefined && fits(cached, record, version) ? use(cached) : load(record, name, use)
     },
 
-    removeOutside,
+    async removeOrphan(name) {
+      if (!(await hasDirectory(name.keyId))) return
+      await unlink(pathOf(name)).catch((error: unknown) => {
+        if (errnoOf(error) !== 'ENOENT') throw error
+      })
+    },
+
+    removeFiles,
 
     async removeAll(keyId) {
       forget(keyId)
-      await removeOutside(keyId, 1, 0)
+      await removeFiles(keyId)
       await rmdir(directoryOf(keyId)).catch((error: unknown) => {
         if (errnoOf(error) !== 'ENOENT') throw error
       })
@@ -118,6 +158,6 @@ export function createVersionStore(directory: string, ring: KeyRing, refuseRelea
   }
 }
 
-function unusable({ keyId, version }: VersionName, what: string, cause?: unknown): Error {
-  return kmsError('KeyUnavailable', { key: keyId, reason: `the file of version ${version} ${what}` }, { cause })
+function unusable({ keyId, version }: VersionName, what: string): Error {
+  return kmsError('KeyUnavailable', { key: keyId, reason: `the file of version ${version} ${what}` })
 }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import fs from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 
@@ -5,7 +6,10 @@ import { syncBuiltinESMExports } from 'node:module'
 export type Fault =
   /** The process dies, as by SIGKILL or a power cut; half of what was to be written is. */
   | 'kill'
-  /** As far as the disk can tell the process died; `stopped` resolves, the call never returns. */
+  /**
+   * As far as the disk can tell the process died; `stopped` resolves, the call never returns, and neither does any later one
+   * of the same `live`.
+   */
   | 'stop'
   /** The call fails with ENOSPC, and nothing (or half a file) was written. */
   | 'no-space'
@@ -14,6 +18,8 @@ export type Fault =
 export interface FileSystemFaults {
   /** Arms the fault for the `step`-th change from now, counted from 1. */
   arm(step: number, fault: Fault): void
+  /** Runs what a stop ends as a whole, whatever it does at the same time or in the background. */
+  live<T>(work: () => T): T
   /** Resolves when a call was stopped. */
   readonly stopped: Promise<'stopped'>
   disarm(): void
@@ -32,15 +38,22 @@ export async function installFileSystemFaults(): Promise<FileSystemFaults> {
   let steps = 0
   let stop = (): void => {}
   let stopped: Promise<'stopped'> = new Promise(() => {})
+  const lives = new AsyncLocalStorage<{ dead: boolean }>()
 
   /** Resolves when the call may go on. */
   async function pass(half?: () => Promise<unknown>, close?: () => Promise<unknown>): Promise<void> {
+    const life = lives.getStore()
+    if (life?.dead === true) {
+      await close?.()
+      await new Promise(() => {})
+    }
     if (armed === undefined) return
     steps++
     if (armed.step !== steps) return
     await half?.()
     if (armed.fault !== 'no-space') {
       if (armed.fault === 'kill') process.kill(process.pid, 'SIGKILL')
+      if (life !== undefined) life.dead = true
       stop()
       await close?.()
       await new Promise(() => {})
@@ -80,6 +93,7 @@ export async function installFileSystemFaults(): Promise<FileSystemFaults> {
         stop = () => resolve('stopped')
       })
     },
+    live: (work) => lives.run({ dead: false }, work),
     get stopped() {
       return stopped
     },

@@ -7,6 +7,7 @@ export type {
   CommonConfig,
   ConfigDocument,
   ConfigValue,
+  Notice,
   OpenedBackend,
   OpenOptions,
 } from './config/driver.ts'
@@ -37,6 +38,8 @@ export type {
   KeyRecord,
   KeyState,
   NewKey,
+  ResealProgress,
+  RootRotation,
   UnwrapRequest,
   WrapRequest,
 } from './keys/key-backend.ts'
@@ -62,6 +65,7 @@ export type {
   ReconfigureOptions,
   RehearsalReport,
   RetiredStoreStatus,
+  RootRotationReport,
   WireStatus,
 } from './manager/manager-types.ts'
 export type { Authorize } from './manager/resolve-key.ts'

@@ -30,6 +30,7 @@ import { createOpenApiDocument, type OpenApiDocument } from './open-api-document
 import { confirmRoute, historyRoute, rollbackRoute } from './past-routes.ts'
 import { addPolicyRoute, listPoliciesRoute, policyInfoRoute, removePolicyRoute } from './policy-routes.ts'
 import { listRetiredRoute, mendRetiredRoute, removeRetiredRoute } from './retired-routes.ts'
+import { rotateRootRoute } from './rotate-root-route.ts'
 import { MINIO_PREFIX, type PublicRoute, pathsOf, type Route } from './route.ts'
 import { statusRoute } from './status-route.ts'
 import {
@@ -85,6 +86,7 @@ export const routes: readonly Route[] = [
   mendRetiredRoute,
   removeRetiredRoute,
   clearCacheRoute,
+  rotateRootRoute,
   createKeyRoute,
   listKeysRoute,
   describeKeyRoute,

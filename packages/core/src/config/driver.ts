@@ -37,6 +37,12 @@ export interface CommonConfig {
 /** A whole, valid configuration: the common fields and those of the driver. */
 export type ConfigDocument = CommonConfig & { readonly [field: string]: ConfigValue | undefined }
 
+/** What a backend tells of its work in the background; public text. */
+export interface Notice {
+  readonly level: 'info' | 'warning'
+  readonly message: string
+}
+
 /** What `open` is given besides the configuration. */
 export interface OpenOptions {
   readonly clock: Clock
@@ -47,6 +53,13 @@ export interface OpenOptions {
   readonly mayInitialise: boolean
   /** Aborted when the caller stops waiting. */
   readonly signal: AbortSignal
+  /**
+   * Set when a change of the root key was begun and its end was not stored: the configuration as it is if the change took
+   * place. Whichever of the two names the root key that the store has is the one that counts.
+   */
+  readonly changedRoot?: ConfigDocument
+  /** Told of what the backend does in the background, for the operator's log. */
+  readonly onNotice?: (notice: Notice) => void
   /** For a backend that talks to a peer: told of its requests, and asked what to send along. */
   readonly peer?: PeerTelemetry
 }
@@ -58,6 +71,8 @@ export interface OpenedBackend {
   readonly initialised: boolean
   /** Remarks for the operator, shown in the reply of the call (which reading of `master_key` was used, …); public. */
   readonly notes: readonly string[]
+  /** Whether `OpenOptions.changedRoot` is what named the root key. */
+  readonly rootChanged?: true
 }
 
 /**
@@ -86,8 +101,8 @@ export interface BackendDriver {
   /** Groups of fields (dotted paths) of which at most one is set: supplying one clears the others. */
   readonly exclusive: readonly (readonly string[])[]
   /**
-   * Top-level fields that say how the store is sealed (its root key), not how it is reached. They change with the store, so
-   * going back to an older configuration of a known store keeps the present ones.
+   * Top-level fields that say how the store is sealed (its root key), not how it is reached; one exclusive group. They change
+   * with the store (`KeyBackend.rotateRoot`), so going back to an older configuration of a known store keeps the present ones.
    */
   readonly rootKeyFields?: readonly string[]
   /** Top-level fields holding `{variant: {…}}`: naming another variant replaces the whole value. */

@@ -61,7 +61,8 @@ export const errorCatalogue = {
   RootKeyMismatch: {
     status: 400,
     s3: 'InvalidRequest',
-    template: 'The root key given does not open the key store at {path}. Supply the one it was initialised with.',
+    template:
+      'The root key given does not open the key store at {path}. Supply the one it is sealed under; rotate-root changes it.',
   },
   CredentialsRefused: {
     status: 400,

@@ -1,3 +1,4 @@
+import type { ConfigDocument } from '../config/driver.ts'
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts'
 import type { KmsError } from '../errors/kms-error.ts'
 
@@ -100,6 +101,27 @@ export interface Capabilities {
   readonly backup: boolean
 }
 
+/** How far a store is re-sealed. */
+export interface ResealProgress {
+  /** Entries dealt with. */
+  readonly done: number
+  /** Entries there are; 0 while that is not known yet. */
+  readonly total: number
+  /** Files that could not be re-sealed: they keep the key-encryption key of before. */
+  readonly left: number
+  readonly running: boolean
+}
+
+/** What came of a change of the root key. */
+export interface RootRotation {
+  /** `false`: it was the store's root key already. */
+  readonly changed: boolean
+  /** Remarks for the operator; public. */
+  readonly notes: readonly string[]
+  /** Absent while there was nothing to re-seal since the store was opened. */
+  readonly reseal?: ResealProgress
+}
+
 /**
  * Where KMS keys live: storage and raw wrapping, nothing else. State gating, contexts, envelopes, caching, limits and
  * audit live once, in core. Every implementation passes `describeKeyBackend` of `@kms/core/testing`.
@@ -179,6 +201,18 @@ export interface KeyBackend {
    * must leave alone what may still be under way, and change nothing else. A bounded amount of work per call.
    */
   finishLeftovers?(): Promise<void>
+
+  /**
+   * Seals the store under the root key that `config` names (the one it was opened with, but for the fields of the root key),
+   * in one atomic write, durable before it returns; the root key of before opens nothing any more. With `reseal`, everything
+   * is sealed anew under a new key-encryption key too, in the background and across restarts; a call while that goes on only
+   * tells how far it is, unless it names another root key. Throws `ValidationError` and `PolicyViolation` for a root key that
+   * cannot be had, `StorageFailed`, `StoreUnwritable`; nothing was changed then. Absent where stores have no root key.
+   */
+  rotateRoot?(config: ConfigDocument, options: { readonly reseal: boolean }): Promise<RootRotation>
+
+  /** How far `rotateRoot` with `reseal` is; `undefined` while there was nothing to re-seal since the store was opened. */
+  readonly resealProgress?: ResealProgress | undefined
 
   /** Resolves when the store answers and is the one that was opened; throws the reason otherwise. */
   health(): Promise<void>

@@ -11,15 +11,15 @@ import type { StoredDocument } from './stored-document.ts'
 export type TellDiff = (diff: readonly ConfigChange[]) => void
 
 /** Runs a change in its turn, and tells who changed what and how it ended. */
-export type RunChange = (
+export type RunChange = <R extends LifecycleReport>(
   name: ChangeEventName,
   caller: Caller,
-  work: (tellDiff: TellDiff) => Promise<LifecycleReport>,
-) => Promise<LifecycleReport>
+  work: (tellDiff: TellDiff) => Promise<R>,
+) => Promise<R>
 
 type ChangeEventName = Exclude<
   ManagerEvent['event'],
-  'kms_change_failed' | 'kms_unhealthy' | 'kms_healthy' | 'kms_warning'
+  'kms_change_failed' | 'kms_unhealthy' | 'kms_healthy' | 'kms_warning' | 'kms_notice'
 >
 
 export interface ChangeEventsOptions {

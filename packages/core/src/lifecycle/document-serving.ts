@@ -1,16 +1,14 @@
 import { type Clock, timestamp } from '../clock.ts'
 import type { ConfigSchema } from '../config/config-schema.ts'
-import type { ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import type { StateDocument, StoreEntry } from '../state/state-document.ts'
 import { placeOf } from './known-place.ts'
 import type { Candidate } from './store-opener.ts'
 import type { NextDocument } from './stored-document.ts'
 
-/** What changes in the state document when `candidate` serves `config`; the store it replaces stays known. */
+/** What changes in the state document when `candidate` serves; the store it replaces stays known. */
 export function documentServing(
-  config: ConfigDocument,
-  { store, proof }: Candidate,
+  { store, config, proof }: Candidate,
   document: StateDocument | undefined,
   schema: ConfigSchema,
   clock: Clock,

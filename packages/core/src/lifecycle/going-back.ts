@@ -1,5 +1,6 @@
 import type { ConfigSchema } from '../config/config-schema.ts'
 import type { ConfigDocument } from '../config/driver.ts'
+import { rootKeyOf, withRootKey } from '../config/root-key.ts'
 import type { StateDocument } from '../state/state-document.ts'
 import { knownStoreAt, placeOf } from './known-place.ts'
 
@@ -9,10 +10,7 @@ import { knownStoreAt, placeOf } from './known-place.ts'
  * accept the document any more.
  */
 export function broughtUpToDate(old: ConfigDocument, document: StateDocument, schema: ConfigSchema): ConfigDocument {
-  const { rootKeyFields = [] } = schema.driver(old.backend_type)
+  const driver = schema.driver(old.backend_type)
   const [, known] = knownStoreAt(placeOf(old, schema), old.backend_type, document) ?? []
-  if (known === undefined) return schema.parse(old)
-  const rest = Object.entries(old).filter(([field]) => !rootKeyFields.includes(field))
-  const present = Object.entries(known.config).filter(([field]) => rootKeyFields.includes(field))
-  return schema.parse(Object.fromEntries([...rest, ...present]))
+  return schema.parse(known === undefined ? old : withRootKey(old, driver, rootKeyOf(known.config, driver)))
 }

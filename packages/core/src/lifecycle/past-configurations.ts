@@ -32,6 +32,7 @@ const OUTCOMES: ReadonlyMap<string, string> = new Map([
   ['rollback', 'rolled back'],
   ['revert', 'reverted'],
   ['return', 'returned'],
+  ['rotate-root', 'root rotated'],
 ])
 
 export function createPastConfigurations(options: PastConfigurationsOptions): PastConfigurations {

@@ -25,6 +25,8 @@ export interface Publisher {
   readonly snapshot: Snapshot | undefined
   /** Makes a candidate what serves; the store it replaces drains beside it, or retires when its realm is another one. */
   publish(config: ConfigDocument, candidate: Candidate): void
+  /** What serves goes on as it is, and is opened with `config` from now on: its root key is named in another way. */
+  renameRootKey(config: ConfigDocument): void
   /**
    * Follows the retired stores of the document, if something serves: those removed from it are closed. `mended` is
    * another way to one of them, opened already.
@@ -76,6 +78,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
       before?.cache?.clear()
       if (before !== undefined && !retired.current.has(before.active.realm)) settle(before.active.retire(seconds))
       for (const listener of listeners) listener.onPublished(snapshot)
+    },
+
+    renameRootKey(config) {
+      if (snapshot !== undefined) snapshot = { ...snapshot, config }
     },
 
     followRetired(mended) {

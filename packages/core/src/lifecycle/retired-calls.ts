@@ -98,9 +98,11 @@ export function createRetiredCalls(options: RetiredCallsOptions): RetiredCalls {
           const reason = `that is the place of key store ${other}`
           throw kmsError('RealmConflict', { place: identity, realm, reason })
         }
-        const { store, notes } = await opener.reconnect(config, realm)
+        const { store, config: opened, notes } = await opener.reconnect(config, realm, entry)
         try {
-          const stores = new Map(stored.stores).set(realm, { ...entry, identity, config })
+          // Which root key the store has is known now.
+          const { changedRoot: _, ...rest } = entry
+          const stores = new Map(stored.stores).set(realm, { ...rest, identity, config: opened })
           await document.commit({ ...stored, stores }, 'mend', caller)
         } catch (error) {
           await opener.discard(store)

@@ -32,15 +32,15 @@ export interface RetiredStoresOptions {
 export function createRetiredStores({ opener, clock, random, onWarning, settle }: RetiredStoresOptions): RetiredStores {
   let current: ReadonlyMap<Realm, RetiredStore> = new Map()
 
-  function retire(realm: Realm, { config }: StoreEntry, opened: OpenStore | undefined): RetiredStore {
+  function retire(realm: Realm, entry: StoreEntry, opened: OpenStore | undefined): RetiredStore {
     return createRetiredStore({
       realm,
-      config,
+      config: entry.config,
       clock,
       random,
       onWarning,
       ...(opened === undefined ? {} : { opened }),
-      open: (seconds, signal) => opener.open(config, realm, seconds, signal),
+      open: (seconds, signal) => opener.open(realm, entry, seconds, signal),
     })
   }
 

@@ -51,8 +51,8 @@ export interface ServingChangeOptions {
 export function createServingChange(options: ServingChangeOptions): ServingChange {
   const { schema, opener, document, publisher, status, clock } = options
 
-  function publish(config: ConfigDocument, candidate: Candidate): void {
-    publisher.publish(config, candidate)
+  function publish(candidate: Candidate): void {
+    publisher.publish(candidate.config, candidate)
     status.lastError = candidate.proof.warnings[0]
   }
 
@@ -75,10 +75,10 @@ export function createServingChange(options: ServingChangeOptions): ServingChang
           requireUsableDefaultKey: false,
         })
         const { unconfirmed } = stored
-        const serving = documentServing(stored.config, candidate, stored, schema, clock)
+        const serving = documentServing(candidate, stored, schema, clock)
         const next = unconfirmed === undefined ? serving : { ...serving, unconfirmed }
         if (tellsMore(next, stored)) await document.commit(next, 'start', caller)
-        publish(stored.config, candidate)
+        publish(candidate)
         status.apply({ type: 'started' })
         return candidate.notes
       } catch (error) {
@@ -97,13 +97,13 @@ export function createServingChange(options: ServingChangeOptions): ServingChang
       const candidate = await opener.prepare(config, { document: stored, mayInitialise, requireUsableDefaultKey })
       try {
         await refuseCopy(config, candidate)
-        const next = documentServing(config, candidate, stored, schema, clock)
+        const next = documentServing(candidate, stored, schema, clock)
         await document.commit(unconfirmed === undefined ? next : { ...next, unconfirmed }, action, caller)
       } catch (error) {
         await opener.discard(candidate.store)
         throw error
       }
-      publish(config, candidate)
+      publish(candidate)
       status.apply({ type: 'reconfigured' })
       return candidate.notes
     },
@@ -114,5 +114,7 @@ export function createServingChange(options: ServingChangeOptions): ServingChang
 function tellsMore(next: NextDocument, { desired, active, defaultKey, stores }: StateDocument): boolean {
   if (desired !== next.desired || active !== next.active || defaultKey?.keyId !== next.defaultKey?.keyId) return true
   const known = active === undefined ? undefined : stores.get(active)
+  // Which root key the store has is known now.
+  if (known?.changedRoot !== undefined) return true
   return known === undefined || diffConfig(known.config, next.config).length > 0
 }

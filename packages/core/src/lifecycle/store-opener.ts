@@ -2,11 +2,12 @@ import type { CanaryStore } from '../canary/canary-store.ts'
 import { lookOnly } from '../canary/look-only.ts'
 import type { Clock } from '../clock.ts'
 import type { ConfigSchema } from '../config/config-schema.ts'
-import type { ConfigDocument } from '../config/driver.ts'
+import type { ConfigDocument, Notice } from '../config/driver.ts'
+import { namesSameRootKey, rootKeyOf, withRootKey } from '../config/root-key.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { Random } from '../random.ts'
-import type { StateDocument } from '../state/state-document.ts'
+import type { StateDocument, StoreEntry } from '../state/state-document.ts'
 import { withDeadline } from '../store/deadline.ts'
 import { createOpenStore, type OpenStore } from '../store/open-store.ts'
 import { type Proof, type ProofStep, type ProveOptions, proveOpens, proveStore } from '../store/prove.ts'
@@ -16,6 +17,8 @@ import { publicReason } from './public-reason.ts'
 /** A store that was opened for a configuration and proven. */
 export interface Candidate {
   readonly store: OpenStore
+  /** What it was opened with: the configuration asked for, or that with the root key the store has been changed to. */
+  readonly config: ConfigDocument
   readonly proof: Proof
   /** Remarks for the operator. */
   readonly notes: readonly string[]
@@ -39,14 +42,14 @@ export interface Rehearsal {
 /** Opens what configurations point at. */
 export interface StoreOpener {
   /**
-   * Opens a store without proving it: one that is retired. Throws `BackendTimeout` after `seconds`, and
+   * Opens a known store without proving it: one that is retired. Throws `BackendTimeout` after `seconds`, and
    * `BackendUnavailable` when `signal` says that nobody waits any more; what opens late is closed.
    */
-  open(config: ConfigDocument, realm: Realm, seconds: number, signal: AbortSignal): Promise<OpenStore>
+  open(realm: Realm, entry: StoreEntry, seconds: number, signal: AbortSignal): Promise<OpenStore>
   /** Opens and proves; leaves nothing open when it throws. */
   prepare(config: ConfigDocument, options: PrepareOptions): Promise<Candidate>
   /** Opens another way to a retired store and proves that what it wrapped opens; leaves nothing open when it throws. */
-  reconnect(config: ConfigDocument, realm: Realm): Promise<Candidate>
+  reconnect(config: ConfigDocument, realm: Realm, entry: StoreEntry): Promise<Candidate>
   /** Closes what did not become anything; that it fails to is only worth a warning. */
   discard(store: OpenStore): Promise<void>
   /** {@link prepare} without a trace: makes and remembers nothing, and leaves nothing open. */
@@ -59,6 +62,7 @@ export interface StoreOpenerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly onWarning: (message: string) => void
+  readonly onNotice: (notice: Notice) => void
 }
 
 /** A proof as a whole takes at most this many operations' time, or a minute. */
@@ -67,13 +71,15 @@ const PROOF_SECONDS = 60
 
 interface Opened {
   readonly store: OpenStore
+  readonly config: ConfigDocument
   readonly initialised: boolean
   readonly notes: readonly string[]
   readonly step: ProofStep
 }
 
 interface OpenRequest {
-  readonly expectedRealm: Realm | undefined
+  /** The store that is expected at the place. */
+  readonly known: readonly [Realm, StoreEntry] | undefined
   readonly mayInitialise: boolean
   /** Whether what is seen in the store is remembered. */
   readonly remembers: boolean
@@ -81,9 +87,20 @@ interface OpenRequest {
   readonly signal?: AbortSignal
 }
 
-export function createStoreOpener({ schema, canaryStore, clock, random, onWarning }: StoreOpenerOptions): StoreOpener {
+export function createStoreOpener(options: StoreOpenerOptions): StoreOpener {
+  const { schema, canaryStore, clock, random, onWarning, onNotice } = options
+
+  /** The configuration with the root key that the store may have been changed to, while that is not known. */
+  function changedRootOf(config: ConfigDocument, entry: StoreEntry | undefined): ConfigDocument | undefined {
+    const driver = schema.driver(config.backend_type)
+    // A configuration that names yet another root key is wrong, whatever change was under way.
+    if (entry?.changedRoot === undefined || !namesSameRootKey(config, entry.config, driver)) return undefined
+    return withRootKey(config, driver, rootKeyOf(entry.changedRoot, driver))
+  }
+
   async function open(config: ConfigDocument, request: OpenRequest): Promise<Opened> {
-    const { expectedRealm, mayInitialise, remembers, seconds, signal } = request
+    const { known, mayInitialise, remembers, seconds, signal } = request
+    const changedRoot = changedRootOf(config, known?.[1])
     const startedAt = clock.now()
     const controller = new AbortController()
     const opening = schema.driver(config.backend_type).open(config, {
@@ -91,7 +108,9 @@ export function createStoreOpener({ schema, canaryStore, clock, random, onWarnin
       random,
       mayInitialise,
       signal: controller.signal,
-      ...(expectedRealm === undefined ? {} : { expectedRealm }),
+      onNotice,
+      ...(known === undefined ? {} : { expectedRealm: known[0] }),
+      ...(changedRoot === undefined ? {} : { changedRoot }),
     })
     let late = false
     opening.then(
@@ -103,7 +122,7 @@ export function createStoreOpener({ schema, canaryStore, clock, random, onWarnin
       controller.abort()
     }
     const bounded = withDeadline(opening, seconds, clock, giveUp)
-    const { backend, initialised, notes } = await (signal === undefined
+    const { backend, initialised, notes, rootChanged } = await (signal === undefined
       ? bounded
       : unlessAborted(bounded, signal, giveUp))
     try {
@@ -112,7 +131,8 @@ export function createStoreOpener({ schema, canaryStore, clock, random, onWarnin
       const canaries = remembers ? seen : lookOnly(seen)
       const store = createOpenStore({ backend, canaries, timeoutSeconds, clock, random, onWarning })
       const detail = `key store ${backend.realm} was ${initialised ? 'initialised' : 'opened'}`
-      return { store, initialised, notes, step: { step: 'open', detail, milliseconds: clock.now() - startedAt } }
+      const step = { step: 'open', detail, milliseconds: clock.now() - startedAt } as const
+      return { store, config: (rootChanged && changedRoot) || config, initialised, notes, step }
     } catch (error) {
       await backend.close()
       throw error
@@ -159,13 +179,16 @@ export function createStoreOpener({ schema, canaryStore, clock, random, onWarnin
   }
 
   return {
-    open: async (config, realm, seconds, signal) =>
-      (await open(config, { expectedRealm: realm, mayInitialise: false, remembers: true, seconds, signal })).store,
+    async open(realm, entry, seconds, signal) {
+      const known = [realm, entry] as const
+      const opened = await open(entry.config, { known, mayInitialise: false, remembers: true, seconds, signal })
+      return opened.store
+    },
 
     async prepare(config, { document, mayInitialise, requireUsableDefaultKey }) {
       const place = placeOf(config, schema)
       const opened = await open(config, {
-        expectedRealm: knownStoreAt(place, config.backend_type, document)?.[0],
+        known: knownStoreAt(place, config.backend_type, document),
         mayInitialise,
         remembers: true,
         seconds: config.timeout_seconds,
@@ -174,14 +197,16 @@ export function createStoreOpener({ schema, canaryStore, clock, random, onWarnin
       const proving = prove(config, opened, { document, requireUsableDefaultKey, newDefaultKey })
       const proof = await proven(opened, config, proving)
       const created = opened.initialised ? [`A new key store was initialised at ${place}.`] : []
-      return { store: opened.store, proof, notes: [...created, ...opened.notes, ...proof.warnings] }
+      const notes = [...created, ...opened.notes, ...proof.warnings]
+      return { store: opened.store, config: opened.config, proof, notes }
     },
 
-    async reconnect(config, realm) {
+    async reconnect(config, realm, entry) {
       const { timeout_seconds: seconds } = config
-      const opened = await open(config, { expectedRealm: realm, mayInitialise: false, remembers: true, seconds })
+      const known = [realm, entry] as const
+      const opened = await open(config, { known, mayInitialise: false, remembers: true, seconds })
       const proof = await proven(opened, config, proveOpens(opened.store, placeOf(config, schema), clock))
-      return { store: opened.store, proof, notes: [...opened.notes, ...proof.warnings] }
+      return { store: opened.store, config: opened.config, proof, notes: [...opened.notes, ...proof.warnings] }
     },
 
     discard,
@@ -192,7 +217,7 @@ export function createStoreOpener({ schema, canaryStore, clock, random, onWarnin
       let opened: Opened
       try {
         opened = await open(config, {
-          expectedRealm: knownStoreAt(place, config.backend_type, document)?.[0],
+          known: knownStoreAt(place, config.backend_type, document),
           mayInitialise: false,
           remembers: false,
           seconds: config.timeout_seconds,

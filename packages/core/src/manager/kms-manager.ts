@@ -13,6 +13,7 @@ import { createPastConfigurations } from '../lifecycle/past-configurations.ts'
 import { publicReason } from '../lifecycle/public-reason.ts'
 import { createPublisher } from '../lifecycle/publisher.ts'
 import { createRetiredCalls } from '../lifecycle/retired-calls.ts'
+import { createRotateRoot } from '../lifecycle/rotate-root.ts'
 import { createServiceStatus } from '../lifecycle/service-status.ts'
 import { createServingChange, type ServingChange } from '../lifecycle/serving-change.ts'
 import { createStoreOpener } from '../lifecycle/store-opener.ts'
@@ -36,7 +37,14 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
   const status = createServiceStatus()
   const document = createStoredDocument({ configStore, clock, random, onStored: () => confirmWindow.follow() })
   const report = createReport(status, document)
-  const opener = createStoreOpener({ schema, canaryStore, clock, random, onWarning })
+  const opener = createStoreOpener({
+    schema,
+    canaryStore,
+    clock,
+    random,
+    onWarning,
+    onNotice: ({ level, message }) => onEvent({ event: level === 'info' ? 'kms_notice' : 'kms_warning', message }),
+  })
   const healing = createHealing({ queue, document, status, serving: (): ServingChange => serving, clock, onEvent })
   const probe = createActiveProbe({
     clock,
@@ -64,6 +72,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
   const calls = createLifecycleCalls({ ...shared, automaticReturn, onStopped: healing.end })
   const past = createPastConfigurations({ ...shared, configStore, automaticReturn })
   const retired = createRetiredCalls({ ...shared, canaryStore, keyUse })
+  const rootRotation = createRotateRoot({ ...shared, onWarning })
 
   async function reachDesiredState(desired: 'running' | 'stopped'): Promise<void> {
     if (desired === 'running') {
@@ -84,6 +93,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     ...calls,
     ...past,
     ...retired,
+    ...rootRotation,
     confirm: confirmWindow.confirm,
     keys: createKeyService({
       source,

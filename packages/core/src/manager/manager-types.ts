@@ -4,7 +4,7 @@ import type { ConfigChange } from '../config/compare.ts'
 import type { BackendDriver, ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import type { ErrorCode } from '../errors/catalogue.ts'
-import type { Capabilities } from '../keys/key-backend.ts'
+import type { Capabilities, ResealProgress } from '../keys/key-backend.ts'
 import type { KeyUse } from '../keys/key-use.ts'
 import type { Random } from '../random.ts'
 import type { ConfigStore } from '../state/state-document.ts'
@@ -40,6 +40,7 @@ export interface LifecycleReport {
     | 'started'
     | 'restarted'
     | 'stopped'
+    | 'root rotated'
     | 'unchanged'
   /** What changed in the configuration; secrets as `***`. */
   readonly changed: readonly ConfigChange[]
@@ -87,6 +88,12 @@ export interface RetiredStoreStatus {
   readonly credentialsExpireAt: number | undefined
 }
 
+/** How a change of the root key ended. */
+export interface RootRotationReport extends LifecycleReport {
+  /** How far the store is re-sealed; absent while there was nothing to re-seal since it was opened. */
+  readonly reseal?: ResealProgress
+}
+
 /** Everything `/kms/status` shows; never waits for a backend. */
 export interface ManagerStatus {
   readonly status: WireStatus
@@ -117,10 +124,12 @@ export interface ManagerEvent {
     | 'kms_returned'
     | 'kms_retired_mended'
     | 'kms_retired_removed'
+    | 'kms_root_rotated'
     | 'kms_change_failed'
     | 'kms_unhealthy'
     | 'kms_healthy'
     | 'kms_warning'
+    | 'kms_notice'
     | 'kms_key_created'
     | 'kms_key_imported'
     | 'kms_key_rotated'
@@ -220,6 +229,12 @@ export interface KmsManager {
   start(options: { readonly force: boolean }, caller: Caller): Promise<LifecycleReport>
   /** Requests under way finish, bounded by `timeout_seconds`. Throws `StorageFailed`. */
   stop(caller: Caller): Promise<LifecycleReport>
+  /**
+   * Changes the root key of the active store to the one `request` names with the driver's own fields, or to one the backend
+   * makes where it names none; `reseal` in it seals everything anew. `dryRun` changes nothing and tells how far a re-seal is.
+   * Throws `NotRunning`, `UnsupportedCapability`, `ValidationError`, `PolicyViolation`, `StorageFailed`, `StoreUnwritable`.
+   */
+  rotateRoot(request: unknown, caller: Caller, options?: { readonly dryRun?: boolean }): Promise<RootRotationReport>
   status(): ManagerStatus
   /** The stored configuration; `undefined` when there is none. */
   config(): { readonly document: ConfigDocument; readonly etag: string; readonly revision: number } | undefined

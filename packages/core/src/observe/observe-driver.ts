@@ -41,6 +41,7 @@ const verbs: Readonly<Record<BackendVerb, true>> = {
   unwrap: true,
   unwrapMany: true,
   finishLeftovers: true,
+  rotateRoot: true,
   health: true,
   close: true,
 }

@@ -11,6 +11,8 @@ export interface DurableWriteOptions {
   readonly mode: number
   /** `true`: fail with `EEXIST` when the file exists, atomically (a hard link); `false`: replace it. */
   readonly exclusive?: boolean
+  /** Where the temporary file is made, on the same file system; beside the file unless given. */
+  readonly temporaryDirectory?: string
 }
 
 /**
@@ -24,7 +26,7 @@ export async function writeDurably(
 ): Promise<void> {
   const directory = dirname(path)
   const temporary = join(
-    directory,
+    options.temporaryDirectory ?? directory,
     `${TEMPORARY_PREFIX}${basename(path).slice(0, 64)}-${randomBytes(6).toString('hex')}`,
   )
   try {

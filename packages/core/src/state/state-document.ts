@@ -17,6 +17,11 @@ export interface StoreEntry {
   /** The driver's name of the place. */
   readonly identity: string
   readonly config: ConfigDocument
+  /**
+   * Set while a change of the root key is under way: `config` as it is with the new one. Which of the two the store has shows
+   * when it is opened.
+   */
+  readonly changedRoot?: ConfigDocument
   /** RFC 3339. */
   readonly firstActive: string
   readonly lastActive: string
@@ -106,6 +111,8 @@ const storedSchema = z.object({
       driver: z.string(),
       identity: z.string(),
       config: z.record(z.string(), z.unknown()),
+      // Absent but for the time of a change.
+      changed_root: z.record(z.string(), z.unknown()).optional(),
       first_active: z.string(),
       last_active: z.string(),
     }),
@@ -138,6 +145,9 @@ export function encodeStateDocument(document: StateDocument, options: StateCodec
           driver: entry.driver,
           identity: entry.identity,
           config: sealConfig(entry.config, `/stores/${realm}/config`, options),
+          ...(entry.changedRoot === undefined
+            ? {}
+            : { changed_root: sealConfig(entry.changedRoot, `/stores/${realm}/changed_root`, options) }),
           first_active: entry.firstActive,
           last_active: entry.lastActive,
         },
@@ -178,6 +188,9 @@ export function decodeStateDocument(line: string, path: string, options: StateCo
           driver: entry.driver,
           identity: entry.identity,
           config: open(entry.config, `/stores/${realm}/config`),
+          ...(entry.changed_root === undefined
+            ? {}
+            : { changedRoot: open(entry.changed_root, `/stores/${realm}/changed_root`) }),
           firstActive: entry.first_active,
           lastActive: entry.last_active,
         },

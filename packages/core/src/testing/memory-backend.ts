@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { openXChaCha, sealXChaCha } from '../bytes/aead.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import { Secret } from '../config/secret.ts'
 import { XCHACHA20_POLY1305 } from '../envelope/envelope.ts'
 import { isKmsError, type KmsError, kmsError } from '../errors/kms-error.ts'
 import type { Capabilities, KeyBackend, KeyRecord, UnwrapRequest, WrapRequest } from '../keys/key-backend.ts'
@@ -248,6 +249,16 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     async unwrapMany(requests) {
       await enter('unwrap')
       return requests.map((request) => outcomeOf(() => unwrapNow(request)))
+    },
+
+    async rotateRoot({ root_key: next }, { reseal }) {
+      await enter('rotateRoot')
+      const secret = next instanceof Secret ? next.reveal() : undefined
+      const changed = secret === undefined || secret !== store.rootKey
+      if (secret === undefined) delete store.rootKey
+      else store.rootKey = secret
+      const total = store.keys.size
+      return { changed, notes: [], ...(reseal ? { reseal: { done: total, total, left: 0, running: false } } : {}) }
     },
 
     async health() {

@@ -92,7 +92,7 @@ export function memoryDriver({ stores = new Map(), ...behaviour }: MemoryDriverO
       if (store.requiredToken !== undefined && !(token instanceof Secret && token.reveal() === store.requiredToken)) {
         throw kmsError('BackendUnavailable', { store: place, reason: 'the token was refused' })
       }
-      const { expectedRealm } = options
+      const { expectedRealm, changedRoot } = options
       if (expectedRealm !== undefined && store.realm === undefined) {
         throw kmsError('RealmMissing', { realm: expectedRealm, place })
       }
@@ -104,15 +104,21 @@ export function memoryDriver({ stores = new Map(), ...behaviour }: MemoryDriverO
       if (initialised && !options.mayInitialise) {
         throw kmsError('StoreNotInitialised', { place })
       }
-      const rootKey = config['root_key'] instanceof Secret ? config['root_key'].reveal() : undefined
-      if (!initialised && store.rootKey !== rootKey) throw kmsError('RootKeyMismatch', { path: place })
+      const rootKey = rootKeyOf(config)
+      const rootChanged =
+        changedRoot !== undefined && store.rootKey !== rootKey && store.rootKey === rootKeyOf(changedRoot)
+      if (!initialised && !rootChanged && store.rootKey !== rootKey) throw kmsError('RootKeyMismatch', { path: place })
       if (initialised && rootKey !== undefined) store.rootKey = rootKey
       const backend = createMemoryBackend({ store, clock: options.clock, random: options.random, ...behaviour })
       stores.set(place, store)
       opened.push({ config, backend })
-      return { backend, initialised, notes: [] }
+      return { backend, initialised, notes: [], ...(rootChanged ? { rootChanged } : {}) }
     },
   }
+}
+
+function rootKeyOf({ root_key: secret }: ConfigDocument): string | undefined {
+  return secret instanceof Secret ? secret.reveal() : undefined
 }
 
 const variants: ReadonlyMap<string, string> = new Map([

@@ -14,6 +14,7 @@ export type MemoryVerb =
   | 'destroy'
   | 'wrap'
   | 'unwrap'
+  | 'rotateRoot'
   | 'health'
 
 /** A key, or what is left of a destroyed one. */

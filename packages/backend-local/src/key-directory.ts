@@ -75,8 +75,18 @@ export async function inspectKeyDirectory(path: string): Promise<Place> {
     if (errnoOf(error) === 'ENOTDIR') throw invalid(`${path} cannot be a directory: ${storageReason(error)}`)
     throw writeFailure(path, error)
   }
+  // Another server has just made its store of it.
+  if (names.includes(STORE_FILE)) return inspectKeyDirectory(path)
   for (const name of names) {
-    if (!(await isAbandonedStoreFile(join(path, name)))) {
+    let abandoned: boolean
+    try {
+      abandoned = await isAbandonedStoreFile(join(path, name))
+    } catch (error) {
+      // Likewise.
+      if (errnoOf(error) === 'ENOENT') return inspectKeyDirectory(path)
+      throw writeFailure(join(path, name), error)
+    }
+    if (!abandoned) {
       return { kind: 'foreign', reason: `it holds ${JSON.stringify(name.slice(0, 64))} and no ${STORE_FILE}` }
     }
   }

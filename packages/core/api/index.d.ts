@@ -6,7 +6,7 @@ export type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary/canary-
 export { createFileCanaryStore, type FileCanaryStoreOptions } from './canary/file-canary-store.ts';
 export { type Clock, systemClock, timestamp } from './clock.ts';
 export type { ConfigChange } from './config/compare.ts';
-export type { BackendDriver, CommonConfig, ConfigDocument, ConfigValue, OpenedBackend, OpenOptions, } from './config/driver.ts';
+export type { BackendDriver, CommonConfig, ConfigDocument, ConfigValue, Notice, OpenedBackend, OpenOptions, } from './config/driver.ts';
 export { nearest } from './config/nearest.ts';
 export { REDACTED, Secret } from './config/secret.ts';
 export { secretField } from './config/secret-field.ts';
@@ -14,7 +14,7 @@ export { canonicalContext, type EncryptionContext, parseEncryptionContext } from
 export { decodeEnvelope, type Envelope, type EnvelopeHeader, encodeEnvelope, encodeEnvelopeHeader, envelopeAad, MAX_PLAINTEXT_BYTES, type Realm, VAULT_TRANSIT, type WrapAlgorithm, XCHACHA20_POLY1305, } from './envelope/envelope.ts';
 export { type CatalogueEntry, type ErrorCode, errorCatalogue } from './errors/catalogue.ts';
 export { type ErrorParams, isKmsError, KmsError, type KmsErrorOptions, kmsError } from './errors/kms-error.ts';
-export type { Capabilities, KeyBackend, KeyPage, KeyPatch, KeyRecord, KeyState, NewKey, UnwrapRequest, WrapRequest, } from './keys/key-backend.ts';
+export type { Capabilities, KeyBackend, KeyPage, KeyPatch, KeyRecord, KeyState, NewKey, ResealProgress, RootRotation, UnwrapRequest, WrapRequest, } from './keys/key-backend.ts';
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts';
 export type { KeyUse } from './keys/key-use.ts';
 export { nextRotationAt } from './keys/rotation-schedule.ts';
@@ -25,7 +25,7 @@ export type { CreatedKey, CreateKeyInput } from './manager/keys/create-key.ts';
 export type { DestroyedKey, KeyService } from './manager/keys/key-service.ts';
 export type { KeyListing, ListKeysInput } from './manager/keys/list-keys.ts';
 export { createKmsManager } from './manager/kms-manager.ts';
-export type { Caller, HistoryEntry, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, Precondition, ReconfigureOptions, RehearsalReport, RetiredStoreStatus, WireStatus, } from './manager/manager-types.ts';
+export type { Caller, HistoryEntry, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, Precondition, ReconfigureOptions, RehearsalReport, RetiredStoreStatus, RootRotationReport, WireStatus, } from './manager/manager-types.ts';
 export type { Authorize } from './manager/resolve-key.ts';
 export { type BackendCall, type BackendObserver, type BackendOperation, backendOperations, observeDriver, } from './observe/observe-driver.ts';
 export type { PeerTelemetry } from './observe/peer-telemetry.ts';
@@ -115,18 +115,25 @@ export interface CommonConfig {
 export type ConfigDocument = CommonConfig & {
     readonly [field: string]: ConfigValue | undefined;
 };
+export interface Notice {
+    readonly level: 'info' | 'warning';
+    readonly message: string;
+}
 export interface OpenOptions {
     readonly clock: Clock;
     readonly random: Random;
     readonly expectedRealm?: Realm;
     readonly mayInitialise: boolean;
     readonly signal: AbortSignal;
+    readonly changedRoot?: ConfigDocument;
+    readonly onNotice?: (notice: Notice) => void;
     readonly peer?: PeerTelemetry;
 }
 export interface OpenedBackend {
     readonly backend: KeyBackend;
     readonly initialised: boolean;
     readonly notes: readonly string[];
+    readonly rootChanged?: true;
 }
 export interface BackendDriver {
     readonly type: string;
@@ -252,7 +259,7 @@ export declare const errorCatalogue: {
     readonly RootKeyMismatch: {
         readonly status: 400;
         readonly s3: 'InvalidRequest';
-        readonly template: 'The root key given does not open the key store at {path}. Supply the one it was initialised with.';
+        readonly template: 'The root key given does not open the key store at {path}. Supply the one it is sealed under; rotate-root changes it.';
     };
     readonly CredentialsRefused: {
         readonly status: 400;
@@ -630,6 +637,7 @@ export declare function isKmsError(error: unknown, ...codes: readonly ErrorCode[
 export {};
 
 // keys/key-backend.d.ts
+import type { ConfigDocument } from '../config/driver.ts';
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts';
 import type { KmsError } from '../errors/kms-error.ts';
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
@@ -701,6 +709,17 @@ export interface Capabilities {
     readonly import: boolean;
     readonly backup: boolean;
 }
+export interface ResealProgress {
+    readonly done: number;
+    readonly total: number;
+    readonly left: number;
+    readonly running: boolean;
+}
+export interface RootRotation {
+    readonly changed: boolean;
+    readonly notes: readonly string[];
+    readonly reseal?: ResealProgress;
+}
 export interface KeyBackend {
     readonly realm: Realm;
     readonly algorithm: WrapAlgorithm;
@@ -720,6 +739,10 @@ export interface KeyBackend {
     wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     finishLeftovers?(): Promise<void>;
+    rotateRoot?(config: ConfigDocument, options: {
+        readonly reseal: boolean;
+    }): Promise<RootRotation>;
+    readonly resealProgress?: ResealProgress | undefined;
     health(): Promise<void>;
     close(): Promise<void>;
 }
@@ -1024,7 +1047,7 @@ import type { ConfigChange } from '../config/compare.ts';
 import type { BackendDriver, ConfigDocument } from '../config/driver.ts';
 import type { Realm } from '../envelope/envelope.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
-import type { Capabilities } from '../keys/key-backend.ts';
+import type { Capabilities, ResealProgress } from '../keys/key-backend.ts';
 import type { KeyUse } from '../keys/key-use.ts';
 import type { Random } from '../random.ts';
 import type { ConfigStore } from '../state/state-document.ts';
@@ -1043,7 +1066,7 @@ export interface Caller {
 export interface LifecycleReport {
     readonly status: WireStatus;
     readonly revision: number;
-    readonly outcome: 'configured' | 'reconfigured' | 'confirmed' | 'rolled back' | 'reverted' | 'returned' | 'mended' | 'removed' | 'started' | 'restarted' | 'stopped' | 'unchanged';
+    readonly outcome: 'configured' | 'reconfigured' | 'confirmed' | 'rolled back' | 'reverted' | 'returned' | 'mended' | 'removed' | 'started' | 'restarted' | 'stopped' | 'root rotated' | 'unchanged';
     readonly changed: readonly ConfigChange[];
     readonly notes: readonly string[];
 }
@@ -1070,6 +1093,9 @@ export interface RetiredStoreStatus {
     readonly lastError: string | undefined;
     readonly credentialsExpireAt: number | undefined;
 }
+export interface RootRotationReport extends LifecycleReport {
+    readonly reseal?: ResealProgress;
+}
 export interface ManagerStatus {
     readonly status: WireStatus;
     readonly revision: number;
@@ -1083,7 +1109,7 @@ export interface ManagerStatus {
     readonly lastError: string | undefined;
 }
 export interface ManagerEvent {
-    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_confirmed' | 'kms_rolled_back' | 'kms_reverted' | 'kms_returned' | 'kms_retired_mended' | 'kms_retired_removed' | 'kms_change_failed' | 'kms_unhealthy' | 'kms_healthy' | 'kms_warning' | 'kms_key_created' | 'kms_key_imported' | 'kms_key_rotated' | 'kms_key_enabled' | 'kms_key_disabled' | 'kms_key_updated' | 'kms_key_deletion_scheduled' | 'kms_key_deletion_cancelled' | 'kms_key_destroyed';
+    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_confirmed' | 'kms_rolled_back' | 'kms_reverted' | 'kms_returned' | 'kms_retired_mended' | 'kms_retired_removed' | 'kms_root_rotated' | 'kms_change_failed' | 'kms_unhealthy' | 'kms_healthy' | 'kms_warning' | 'kms_notice' | 'kms_key_created' | 'kms_key_imported' | 'kms_key_rotated' | 'kms_key_enabled' | 'kms_key_disabled' | 'kms_key_updated' | 'kms_key_deletion_scheduled' | 'kms_key_deletion_cancelled' | 'kms_key_destroyed';
     readonly message: string;
     readonly outcome?: 'success' | 'refused';
     readonly attempted?: ManagerEvent['event'];
@@ -1134,6 +1160,9 @@ export interface KmsManager {
         readonly force: boolean;
     }, caller: Caller): Promise<LifecycleReport>;
     stop(caller: Caller): Promise<LifecycleReport>;
+    rotateRoot(request: unknown, caller: Caller, options?: {
+        readonly dryRun?: boolean;
+    }): Promise<RootRotationReport>;
     status(): ManagerStatus;
     config(): {
         readonly document: ConfigDocument;
@@ -1225,6 +1254,7 @@ export declare const TEMPORARY_PREFIX = ".tmp-";
 export interface DurableWriteOptions {
     readonly mode: number;
     readonly exclusive?: boolean;
+    readonly temporaryDirectory?: string;
 }
 export declare function writeDurably(path: string, bytes: string | Uint8Array, options: DurableWriteOptions): Promise<void>;
 export declare function syncDirectory(path: string): Promise<void>;
@@ -1280,6 +1310,7 @@ export interface StoreEntry {
     readonly driver: string;
     readonly identity: string;
     readonly config: ConfigDocument;
+    readonly changedRoot?: ConfigDocument;
     readonly firstActive: string;
     readonly lastActive: string;
 }

@@ -68,18 +68,25 @@ export interface CommonConfig {
 export type ConfigDocument = CommonConfig & {
     readonly [field: string]: ConfigValue | undefined;
 };
+export interface Notice {
+    readonly level: 'info' | 'warning';
+    readonly message: string;
+}
 export interface OpenOptions {
     readonly clock: Clock;
     readonly random: Random;
     readonly expectedRealm?: Realm;
     readonly mayInitialise: boolean;
     readonly signal: AbortSignal;
+    readonly changedRoot?: ConfigDocument;
+    readonly onNotice?: (notice: Notice) => void;
     readonly peer?: PeerTelemetry;
 }
 export interface OpenedBackend {
     readonly backend: KeyBackend;
     readonly initialised: boolean;
     readonly notes: readonly string[];
+    readonly rootChanged?: true;
 }
 export interface BackendDriver {
     readonly type: string;
@@ -191,7 +198,7 @@ export declare const errorCatalogue: {
     readonly RootKeyMismatch: {
         readonly status: 400;
         readonly s3: 'InvalidRequest';
-        readonly template: 'The root key given does not open the key store at {path}. Supply the one it was initialised with.';
+        readonly template: 'The root key given does not open the key store at {path}. Supply the one it is sealed under; rotate-root changes it.';
     };
     readonly CredentialsRefused: {
         readonly status: 400;
@@ -569,6 +576,7 @@ export declare function isKmsError(error: unknown, ...codes: readonly ErrorCode[
 export {};
 
 // keys/key-backend.d.ts
+import type { ConfigDocument } from '../config/driver.ts';
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts';
 import type { KmsError } from '../errors/kms-error.ts';
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
@@ -640,6 +648,17 @@ export interface Capabilities {
     readonly import: boolean;
     readonly backup: boolean;
 }
+export interface ResealProgress {
+    readonly done: number;
+    readonly total: number;
+    readonly left: number;
+    readonly running: boolean;
+}
+export interface RootRotation {
+    readonly changed: boolean;
+    readonly notes: readonly string[];
+    readonly reseal?: ResealProgress;
+}
 export interface KeyBackend {
     readonly realm: Realm;
     readonly algorithm: WrapAlgorithm;
@@ -659,6 +678,10 @@ export interface KeyBackend {
     wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     unwrapMany?(requests: readonly UnwrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
     finishLeftovers?(): Promise<void>;
+    rotateRoot?(config: ConfigDocument, options: {
+        readonly reseal: boolean;
+    }): Promise<RootRotation>;
+    readonly resealProgress?: ResealProgress | undefined;
     health(): Promise<void>;
     close(): Promise<void>;
 }
@@ -755,7 +778,7 @@ import { Buffer } from 'node:buffer';
 import type { Realm } from '../envelope/envelope.ts';
 import type { KeyRecord } from '../keys/key-backend.ts';
 import { type FaultGate } from './faults.ts';
-export type MemoryVerb = 'open' | 'create' | 'describe' | 'list' | 'update' | 'rotate' | 'destroy' | 'wrap' | 'unwrap' | 'health';
+export type MemoryVerb = 'open' | 'create' | 'describe' | 'list' | 'update' | 'rotate' | 'destroy' | 'wrap' | 'unwrap' | 'rotateRoot' | 'health';
 export type MemoryKey = {
     readonly record: KeyRecord;
     readonly versions: ReadonlyMap<number, MemoryVersion>;

@@ -71,10 +71,12 @@ interface EventFieldTable {
   readonly kms_returned: ChangeField
   readonly kms_retired_mended: ChangeField
   readonly kms_retired_removed: ChangeField
+  readonly kms_root_rotated: ChangeField
   readonly kms_unhealthy: ChangeField
   readonly kms_healthy: ChangeField
   readonly kms_change_failed: ChangeField | 'attempted' | 'code'
   readonly kms_warning: ChangeField
+  readonly kms_notice: ChangeField
   readonly kms_key_created: KeyField
   readonly kms_key_imported: KeyField
   readonly kms_key_rotated: KeyField
@@ -324,6 +326,13 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     fields: changeFields,
     meaning: 'What it wrapped cannot be opened here any more; the store itself was not touched.',
   },
+  kms_root_rotated: {
+    part: 'manager',
+    level: 'info',
+    message: 'The root key of the key store was changed.',
+    fields: changeFields,
+    meaning: 'The one before opens nothing any more. A re-seal that belongs to it tells of itself as `kms_notice`.',
+  },
   kms_unhealthy: {
     part: 'manager',
     level: 'warn',
@@ -351,6 +360,13 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     message: 'Something an operator should know.',
     fields: changeFields,
     meaning: 'The message says it: a canary that could not be kept, a store that did not close, a start that failed.',
+  },
+  kms_notice: {
+    part: 'manager',
+    level: 'info',
+    message: 'A key store tells of its work in the background.',
+    fields: changeFields,
+    meaning: 'The message says it: a re-seal that begins or ends.',
   },
   kms_key_created: {
     part: 'manager',

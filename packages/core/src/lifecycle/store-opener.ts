@@ -87,8 +87,8 @@ interface OpenRequest {
   readonly signal?: AbortSignal
 }
 
-export function createStoreOpener(options: StoreOpenerOptions): StoreOpener {
-  const { schema, canaryStore, clock, random, onWarning, onNotice } = options
+export function createStoreOpener(openerOptions: StoreOpenerOptions): StoreOpener {
+  const { schema, canaryStore, clock, random, onWarning, onNotice } = openerOptions
 
   /** The configuration with the root key that the store may have been changed to, while that is not known. */
   function changedRootOf(config: ConfigDocument, entry: StoreEntry | undefined): ConfigDocument | undefined {

@@ -8,6 +8,8 @@ export interface DataDirectory {
   readonly state: string
   readonly canaries: string
   readonly rootKeys: string
+  /** Keys of offline copies. */
+  readonly offline: string
   /** Whether others than the owner may look into it. */
   readonly open: boolean
 }
@@ -23,6 +25,7 @@ export async function prepareDataDirectory(path: string): Promise<DataDirectory>
       state: join(path, 'state'),
       canaries: join(path, 'state', 'canaries'),
       rootKeys: join(path, 'root-keys'),
+      offline: join(path, 'state', 'offline'),
       open: (mode & 0o077) !== 0,
     }
   } catch (error) {

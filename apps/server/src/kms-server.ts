@@ -5,6 +5,7 @@ import {
   type BackendDriver,
   createFileCanaryStore,
   createFileConfigStore,
+  createFileOfflineKeyStore,
   createKmsManager,
   isKmsError,
   type KmsManager,
@@ -187,6 +188,12 @@ async function bootManager(options: BootOptions): Promise<KmsManager> {
       directory: data.canaries,
       random: systemRandom,
       onDamaged: (message) => log.event('canaries_damaged', {}, { message }),
+    }),
+    offlineKeys: await createFileOfflineKeyStore({
+      directory: data.offline,
+      keys,
+      random: systemRandom,
+      onWarning: (message) => log.event('offline_keys_unusable', {}, { message }),
     }),
     onEvent(event) {
       metrics.managerEvent(event)

@@ -29,6 +29,8 @@ export type { Caller, HistoryEntry, KmsManager, KmsManagerOptions, LifecycleRepo
 export type { Authorize } from './manager/resolve-key.ts';
 export { type BackendCall, type BackendObserver, type BackendOperation, backendOperations, observeDriver, } from './observe/observe-driver.ts';
 export type { PeerTelemetry } from './observe/peer-telemetry.ts';
+export { createFileOfflineKeyStore, type FileOfflineKeyStoreOptions } from './offline/file-offline-key-store.ts';
+export type { OfflineKey, OfflineKeyStore, OfflineKeys } from './offline/offline-keys.ts';
 export { type Random, systemRandom } from './random.ts';
 export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts';
 export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts';
@@ -1049,6 +1051,7 @@ import type { Realm } from '../envelope/envelope.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import type { Capabilities, ResealProgress } from '../keys/key-backend.ts';
 import type { KeyUse } from '../keys/key-use.ts';
+import type { OfflineKeyStore, OfflineKeys } from '../offline/offline-keys.ts';
 import type { Random } from '../random.ts';
 import type { ConfigStore } from '../state/state-document.ts';
 import type { CacheStatistics } from '../store/data-key-cache.ts';
@@ -1137,6 +1140,7 @@ export interface KmsManagerOptions {
     readonly random?: Random;
     readonly onEvent?: (event: ManagerEvent) => void;
     readonly keyUse?: KeyUse;
+    readonly offlineKeys?: OfflineKeyStore;
     readonly allowImmediateDeletion?: boolean;
 }
 export interface KmsManager {
@@ -1172,6 +1176,7 @@ export interface KmsManager {
     clearCache(): void;
     readonly keys: KeyService;
     readonly data: DataPlane;
+    readonly offline: OfflineKeys;
     close(): Promise<void>;
 }
 
@@ -1229,6 +1234,38 @@ export {};
 export interface PeerTelemetry {
     headers(): Readonly<Record<string, string>>;
     attempted(request: string, outcome: string, milliseconds: number): void;
+}
+
+// offline/file-offline-key-store.d.ts
+import type { Random } from '../random.ts';
+import type { ServerKeys } from '../seal/server-key.ts';
+import type { OfflineKeyStore } from './offline-keys.ts';
+export interface FileOfflineKeyStoreOptions {
+    readonly directory: string;
+    readonly keys: ServerKeys;
+    readonly random: Random;
+    readonly onWarning: (message: string) => void;
+}
+export declare function createFileOfflineKeyStore(options: FileOfflineKeyStoreOptions): Promise<OfflineKeyStore>;
+
+// offline/offline-keys.d.ts
+import type { Realm } from '../envelope/envelope.ts';
+export interface OfflineKey {
+    readonly id: Uint8Array;
+    readonly key: Uint8Array;
+}
+export interface OfflineKeys {
+    forWriting(realm: Realm, keyId: string): Promise<OfflineKey | undefined>;
+    forReading(realm: Realm, keyId: string, id: Uint8Array): Promise<OfflineKey | undefined>;
+}
+export interface OfflineKeyStore {
+    provide(realm: Realm, keyId: string): Promise<OfflineKey | undefined>;
+    find(realm: Realm, keyId: string, id: Uint8Array): Promise<OfflineKey | undefined>;
+    suspend(realm: Realm, keyId: string): Promise<void>;
+    resume(realm: Realm, keyId: string): Promise<void>;
+    remove(realm: Realm, keyId: string): Promise<void>;
+    allow(realm: Realm, keyId: string): Promise<void>;
+    close(): void;
 }
 
 // random.d.ts

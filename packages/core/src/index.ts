@@ -77,6 +77,8 @@ export {
   observeDriver,
 } from './observe/observe-driver.ts'
 export type { PeerTelemetry } from './observe/peer-telemetry.ts'
+export { createFileOfflineKeyStore, type FileOfflineKeyStoreOptions } from './offline/file-offline-key-store.ts'
+export type { OfflineKey, OfflineKeyStore, OfflineKeys } from './offline/offline-keys.ts'
 export { type Random, systemRandom } from './random.ts'
 export { createServerKey, type ServerKey, type ServerKeyPurpose, type ServerKeys } from './seal/server-key.ts'
 export { type DurableWriteOptions, syncDirectory, writeDurably } from './state/durable-file.ts'

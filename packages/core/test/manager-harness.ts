@@ -9,6 +9,8 @@ import { kmsError } from '../src/errors/kms-error.ts'
 import type { KeyUse } from '../src/keys/key-use.ts'
 import { createKmsManager } from '../src/manager/kms-manager.ts'
 import type { Caller, KmsManager, ManagerEvent } from '../src/manager/manager-types.ts'
+import { createFileOfflineKeyStore } from '../src/offline/file-offline-key-store.ts'
+import type { OfflineKeyStore } from '../src/offline/offline-keys.ts'
 import { createServerKey, type ServerKeys } from '../src/seal/server-key.ts'
 import { createFileConfigStore } from '../src/state/file-config-store.ts'
 import {
@@ -37,8 +39,12 @@ export interface Harness {
   readonly events: ManagerEvent[]
   /** When set, saving the state document fails with this. */
   failSave: Error | undefined
+  /** When set, changing the keys of offline copies fails with this. */
+  failOffline: Error | undefined
   /** What the next `boot` is told to count with. */
   keyUse: KeyUse | undefined
+  /** As the next `boot` is told. */
+  allowImmediateDeletion: boolean
   /** The one before is gone as if its process had been killed. */
   boot(): Promise<KmsManager>
   /** Booted, configured and started. */
@@ -65,7 +71,9 @@ export async function createHarness(options: MemoryDriverOptions = {}): Promise<
     driver,
     events,
     failSave: undefined,
+    failOffline: undefined,
     keyUse: undefined,
+    allowImmediateDeletion: false,
 
     async boot() {
       const own = ++process
@@ -82,7 +90,15 @@ export async function createHarness(options: MemoryDriverOptions = {}): Promise<
         random: randomBytes,
         onDamaged: anyone,
       })
+      const offlineKeys = await createFileOfflineKeyStore({
+        directory: join(directory, 'offline'),
+        keys,
+        random: randomBytes,
+        onWarning: (message) => events.push({ event: 'kms_warning', message }),
+      })
       const manager = createKmsManager({
+        offlineKeys: failing(disk.watch(offlineKeys), () => harness.failOffline),
+        allowImmediateDeletion: harness.allowImmediateDeletion,
         drivers: [driver],
         ...(harness.keyUse === undefined ? {} : { keyUse: harness.keyUse }),
         configStore: {
@@ -123,10 +139,14 @@ export async function createHarness(options: MemoryDriverOptions = {}): Promise<
     store: (name) => driver.stores.get(name) ?? expect.fail(`no store ${name}`),
 
     async pass(seconds) {
-      for (let second = 0; second < seconds; second++) {
-        clock.advance(1000)
+      const settle = async (): Promise<void> => {
         do await idle()
         while (disk.isBusy())
+      }
+      await settle()
+      for (let second = 0; second < seconds; second++) {
+        clock.advance(1000)
+        await settle()
       }
     },
 
@@ -136,6 +156,21 @@ export async function createHarness(options: MemoryDriverOptions = {}): Promise<
     },
   }
   return harness
+}
+
+/** The same store, whose changes fail as long as there is a fault. */
+function failing(store: OfflineKeyStore, fault: () => Error | undefined): OfflineKeyStore {
+  const unless = async <T>(work: () => Promise<T>): Promise<T> => {
+    const error = fault()
+    if (error !== undefined) throw error
+    return work()
+  }
+  return {
+    ...store,
+    provide: (realm, keyId) => unless(() => store.provide(realm, keyId)),
+    suspend: (realm, keyId) => unless(() => store.suspend(realm, keyId)),
+    remove: (realm, keyId) => unless(() => store.remove(realm, keyId)),
+  }
 }
 
 /** Knows whether anything waits for the real disk, which takes no notice of a manual clock. */

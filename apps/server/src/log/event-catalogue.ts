@@ -57,6 +57,7 @@ interface EventFieldTable {
   readonly server_key_generated: 'path'
   readonly state_recovered: never
   readonly canaries_damaged: never
+  readonly offline_keys_unusable: never
   readonly iam_recovered: never
   readonly iam_file_reloaded: 'users'
   readonly iam_file_kept: 'reason'
@@ -227,6 +228,13 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     message: 'A file of canaries is damaged.',
     fields: {},
     meaning: 'What this server remembers of a key store is incomplete; the message says what.',
+  },
+  offline_keys_unusable: {
+    part: 'state',
+    level: 'warn',
+    message: 'A key of offline copies cannot be used.',
+    fields: {},
+    meaning: 'Objects of that KMS key do not open while the service is stopped; the message says why.',
   },
   iam_recovered: {
     part: 'iam',

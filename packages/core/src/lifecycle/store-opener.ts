@@ -6,6 +6,8 @@ import type { ConfigDocument, Notice } from '../config/driver.ts'
 import { namesSameRootKey, rootKeyOf, withRootKey } from '../config/root-key.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import { isKmsError, kmsError } from '../errors/kms-error.ts'
+import { guardOffline } from '../offline/guard-offline.ts'
+import type { OfflineKeyStore } from '../offline/offline-keys.ts'
 import type { Random } from '../random.ts'
 import type { StateDocument, StoreEntry } from '../state/state-document.ts'
 import { withDeadline } from '../store/deadline.ts'
@@ -63,6 +65,8 @@ export interface StoreOpenerOptions {
   readonly random: Random
   readonly onWarning: (message: string) => void
   readonly onNotice: (notice: Notice) => void
+  /** Absent: no offline copies are kept. */
+  readonly offlineKeys: OfflineKeyStore | undefined
 }
 
 /** A proof as a whole takes at most this many operations' time, or a minute. */
@@ -88,7 +92,7 @@ interface OpenRequest {
 }
 
 export function createStoreOpener(openerOptions: StoreOpenerOptions): StoreOpener {
-  const { schema, canaryStore, clock, random, onWarning, onNotice } = openerOptions
+  const { schema, canaryStore, clock, random, onWarning, onNotice, offlineKeys } = openerOptions
 
   /** The configuration with the root key that the store may have been changed to, while that is not known. */
   function changedRootOf(config: ConfigDocument, entry: StoreEntry | undefined): ConfigDocument | undefined {
@@ -122,10 +126,14 @@ export function createStoreOpener(openerOptions: StoreOpenerOptions): StoreOpene
       controller.abort()
     }
     const bounded = withDeadline(opening, seconds, clock, giveUp)
-    const { backend, initialised, notes, rootChanged } = await (signal === undefined
-      ? bounded
-      : unlessAborted(bounded, signal, giveUp))
+    const {
+      backend: bare,
+      initialised,
+      notes,
+      rootChanged,
+    } = await (signal === undefined ? bounded : unlessAborted(bounded, signal, giveUp))
     try {
+      const backend = remembers && offlineKeys !== undefined ? guardOffline(bare, offlineKeys, onWarning) : bare
       const seen = await canaryStore.open(backend.realm)
       const { timeout_seconds: timeoutSeconds } = config
       const canaries = remembers ? seen : lookOnly(seen)
@@ -134,7 +142,7 @@ export function createStoreOpener(openerOptions: StoreOpenerOptions): StoreOpene
       const step = { step: 'open', detail, milliseconds: clock.now() - startedAt } as const
       return { store, config: (rootChanged && changedRoot) || config, initialised, notes, step }
     } catch (error) {
-      await backend.close()
+      await bare.close()
       throw error
     }
   }
@@ -160,9 +168,9 @@ export function createStoreOpener(openerOptions: StoreOpenerOptions): StoreOpene
   function prove(
     config: ConfigDocument,
     { store }: Opened,
-    options: Pick<PrepareOptions, 'document' | 'requireUsableDefaultKey'> & Pick<ProveOptions, 'newDefaultKey'>,
+    wanted: Pick<PrepareOptions, 'document' | 'requireUsableDefaultKey'> & Pick<ProveOptions, 'newDefaultKey'>,
   ): Promise<Proof> {
-    const { document, requireUsableDefaultKey, newDefaultKey } = options
+    const { document, requireUsableDefaultKey, newDefaultKey } = wanted
     const resolved = document?.defaultKey
     const sameDefault = document?.active === store.realm && resolved?.name === config.default_key_id
     return proveStore({

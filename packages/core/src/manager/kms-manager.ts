@@ -23,13 +23,14 @@ import { withDeadline } from '../store/deadline.ts'
 import { createDataPlane } from './data/data-plane.ts'
 import { createKeyService } from './keys/key-service.ts'
 import type { KmsManager, KmsManagerOptions } from './manager-types.ts'
+import { createOfflineAccess } from './offline-access.ts'
 import { SYSTEM } from './system-caller.ts'
 import { createKeyWorker } from './worker/key-worker.ts'
 
 /** Makes the service for a set of drivers. It does nothing before `boot()`. */
 export function createKmsManager(options: KmsManagerOptions): KmsManager {
   const { configStore, canaryStore, clock = systemClock, random = systemRandom, onEvent = () => {} } = options
-  const { keyUse, allowImmediateDeletion = false } = options
+  const { keyUse, offlineKeys, allowImmediateDeletion = false } = options
   const onWarning = (message: string): void => onEvent({ event: 'kms_warning', message })
 
   const schema = createConfigSchema(options.drivers)
@@ -43,6 +44,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     clock,
     random,
     onWarning,
+    offlineKeys,
     onNotice: ({ level, message }) => onEvent({ event: level === 'info' ? 'kms_notice' : 'kms_warning', message }),
   })
   const healing = createHealing({ queue, document, status, serving: (): ServingChange => serving, clock, onEvent })
@@ -105,6 +107,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
       onGone: worker.drop,
     }),
     data: createDataPlane(source, random),
+    offline: createOfflineAccess({ offlineKeys, document, publisher, canaryStore }),
 
     async boot() {
       const stored = await queue.run(document.load)
@@ -147,6 +150,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
         healing.end()
         confirmWindow.end()
         await publisher.unpublish()
+        offlineKeys?.close()
         await canaryStore.close()
       }),
   }

@@ -6,6 +6,7 @@ import type { Realm } from '../envelope/envelope.ts'
 import type { ErrorCode } from '../errors/catalogue.ts'
 import type { Capabilities, ResealProgress } from '../keys/key-backend.ts'
 import type { KeyUse } from '../keys/key-use.ts'
+import type { OfflineKeyStore, OfflineKeys } from '../offline/offline-keys.ts'
 import type { Random } from '../random.ts'
 import type { ConfigStore } from '../state/state-document.ts'
 import type { CacheStatistics } from '../store/data-key-cache.ts'
@@ -176,6 +177,8 @@ export interface KmsManagerOptions {
   readonly onEvent?: (event: ManagerEvent) => void
   /** Asked before a key is scheduled for deletion or destroyed, and before a retired store is given up. */
   readonly keyUse?: KeyUse
+  /** Keeps the keys of offline copies; absent: there are none. */
+  readonly offlineKeys?: OfflineKeyStore
   /** Whether keys may be destroyed without a waiting period; false unless given. */
   readonly allowImmediateDeletion?: boolean
 }
@@ -242,6 +245,8 @@ export interface KmsManager {
   clearCache(): void
   readonly keys: KeyService
   readonly data: DataPlane
+  /** The keys by which objects stay readable while the service is stopped on purpose. */
+  readonly offline: OfflineKeys
   /** Drains and closes everything, without changing what is stored. Idempotent. */
   close(): Promise<void>
 }

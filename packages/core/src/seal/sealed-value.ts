@@ -24,7 +24,8 @@ export interface SealPlace {
 }
 
 export type OpenSealedResult =
-  | { readonly ok: true; readonly plaintext: Buffer }
+  /** `keyId`: of the server key it is sealed under. */
+  | { readonly ok: true; readonly plaintext: Buffer; readonly keyId: string }
   /** `server-key`: sealed under a key not at hand (`keyId`). `damaged`: under ours, but it does not open here. */
   | { readonly ok: false; readonly problem: 'server-key'; readonly keyId: string }
   | { readonly ok: false; readonly problem: 'damaged' }
@@ -61,7 +62,7 @@ export function openSealedBytes(bytes: Buffer, place: SealPlace, keys: ServerKey
   const key = [keys.current, keys.previous].find((candidate) => candidate?.id === keyId)
   if (key === undefined) return { ok: false, problem: 'server-key', keyId }
   const plaintext = openXChaCha(key.subkey(place.purpose), bytes.subarray(HEADER_BYTES), aadOf(place))
-  return plaintext === undefined ? { ok: false, problem: 'damaged' } : { ok: true, plaintext }
+  return plaintext === undefined ? { ok: false, problem: 'damaged' } : { ok: true, plaintext, keyId }
 }
 
 function aadOf({ document, pointer, binding }: SealPlace): Buffer {

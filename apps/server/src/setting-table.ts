@@ -142,7 +142,8 @@ export const settingTable: SettingTable = {
     schema: choice(LOG_LEVELS),
     value: LOG_LEVELS.join('|'),
     default: 'info',
-    summary: 'Least level that is logged; debug has a line for every request.',
+    summary:
+      'Least level that is logged; debug has a line for every request, and what a wrong signature was compared with.',
   },
   KMS_LOG_FORMAT: {
     schema: choice(['json', 'pretty']),

@@ -39,10 +39,29 @@ export function signatureMatcher(
   }
 }
 
-/** What the standard form of the request computes to, for debugging. */
+/** Headers whose values are secrets, or as good as one. */
+const secretHeaders: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+  'x-amz-security-token',
+  'x-amz-server-side-encryption-customer-key',
+  'x-amz-server-side-encryption-customer-key-md5',
+  'x-amz-copy-source-server-side-encryption-customer-key',
+  'x-amz-copy-source-server-side-encryption-customer-key-md5',
+])
+const HIDDEN = '***'
+
+/** What the standard form of the request computes to, for debugging; secrets in it show as `***`. */
 export function standardComputation(claim: SignedRequest, evidence: Evidence, payloadHash: string): SigV4Computation {
   const { path, query, headerLines } = evidence
-  return compute(claim, evidence, payloadHash, path, query, headerLines)
+  const { stringToSign } = compute(claim, evidence, payloadHash, path, query, headerLines)
+  const shownQuery = query.replace(/(^|&)(X-Amz-Security-Token)=[^&]*/, `$1$2=${HIDDEN}`)
+  const shownLines = headerLines.replace(/^([^:]*):.*$/gm, (line, name: string) =>
+    secretHeaders.has(name) ? `${name}:${HIDDEN}` : line,
+  )
+  const shown = compute(claim, evidence, payloadHash, path, shownQuery, shownLines)
+  return { canonicalRequest: shown.canonicalRequest, stringToSign }
 }
 
 function compute(

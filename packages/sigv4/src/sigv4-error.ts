@@ -27,7 +27,10 @@ export const sigV4ErrorStatuses = {
 
 export type SigV4ErrorCode = keyof typeof sigV4ErrorStatuses
 
-/** What the verifier computed, to be compared with what the client computed. Holds header values: for debugging only. */
+/**
+ * What the verifier computed, to be compared with what the client computed. Holds header values, for debugging only; session
+ * tokens, customer keys and the like show as `***`, while the string to sign was made of what was really sent.
+ */
 export interface SigV4Computation {
   readonly canonicalRequest: string
   readonly stringToSign: string

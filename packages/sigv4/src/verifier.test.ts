@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { presignUrl } from './presign-url.ts'
 import { signRequest } from './sign-request.ts'
@@ -387,6 +388,38 @@ test('what was computed is attached in debug mode only, and never serialised', a
   )
   expect(JSON.stringify(error)).not.toContain('localhost')
   expect(await failure(false)).not.toHaveProperty('computed')
+})
+
+test('what was computed shows no token and no key, and is of what was really sent', async () => {
+  const customerKey = 'c2VjcmV0LWN1c3RvbWVyLWtleS0zMi1ieXRlcyEhISE='
+  const token = 'FwoGZX//tok+en=='
+  const temporary = { ...credentials, sessionToken: token }
+  const secrets = {
+    'x-amz-server-side-encryption-customer-key': customerKey,
+    'x-amz-server-side-encryption-customer-key-md5': 'bWQ1LW9mLXRoZS1rZXk=',
+    cookie: 'session=hidden-cookie',
+  }
+  const signed = signRequest({ ...signing, credentials: temporary, url: 'http://h/b/k', headers: secrets })
+  const url = new URL(presignUrl({ ...signing, credentials: temporary, url: 'http://h/b/k', expiresSeconds: 60 }))
+  for (const request of [
+    { method: 'GET', rawTarget: '/b/k', rawHeaders: Object.entries(signed).flat() },
+    { method: 'GET', rawTarget: url.pathname + url.search, rawHeaders: ['Host', 'h'] },
+  ]) {
+    const computedWith = async (secretAccessKey: string) => {
+      const verifier = verifierWith({ debug: true, credentials: () => ({ ...credentials, secretAccessKey }) })
+      const error: unknown = await verify(request, verifier).catch((thrown: unknown) => thrown)
+      return (error as { computed?: { canonicalRequest: string; stringToSign: string } }).computed
+    }
+    const { canonicalRequest = '', stringToSign } = (await computedWith('other')) ?? {}
+    for (const secret of [customerKey, token, encodeURIComponent(token), 'bWQ1', 'hidden-cookie']) {
+      expect(canonicalRequest).not.toContain(secret)
+    }
+    expect(canonicalRequest).toMatch(/x-amz-security-token[:=]\*\*\*/i)
+    expect(canonicalRequest).toMatch(/^host:h$/m)
+    // The hash in it is of the request as it came, or nobody could compare it.
+    expect(stringToSign).not.toContain(createHash('sha256').update(canonicalRequest, 'latin1').digest('hex'))
+    expect(await computedWith(credentials.secretAccessKey)).toBeUndefined()
+  }
 })
 
 test('a changed secret counts at once', async () => {

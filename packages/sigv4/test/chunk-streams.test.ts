@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { type ChecksumAlgorithm, checksumBytes, isSigV4Error, signChunks } from '../src/index.ts'
 import { credentials, HOST, NOW, received, runs } from './arbitrary-request.ts'
 import { announce, decodeUpload, encodeByHand, inPieces, region, type UploadForm } from './chunked-upload.ts'
+import { slackOf } from './framing-slack.ts'
 
 const checksum = fc.constantFrom(...(Object.keys(checksumBytes) as ChecksumAlgorithm[]))
 const form: fc.Arbitrary<UploadForm> = fc.oneof(
@@ -86,33 +87,6 @@ test('chunks of any size, from another implementation, in pieces of any size, do
     runs,
   )
 })
-
-/** Where the framing leaves a choice: sizes and names count in any case, and blanks may surround a trailer's value. */
-interface Slack {
-  readonly caseless: readonly (readonly [start: number, end: number])[]
-  readonly leadingZero: readonly number[]
-  readonly blank: readonly number[]
-}
-
-/** Finds it in a well-formed body. */
-function slackOf(wire: Buffer, lengths: readonly number[]): Slack {
-  const caseless: [number, number][] = []
-  const leadingZero: number[] = []
-  const blank: number[] = []
-  let at = 0
-  for (const length of [...lengths, 0]) {
-    const digits = length.toString(16).length
-    caseless.push([at, at + digits])
-    leadingZero.push(at, ...(length === 0 ? [at + digits] : []))
-    at = wire.indexOf('\r\n', at) + 2 + (length === 0 ? 0 : length + 2)
-  }
-  for (let end = wire.indexOf('\r\n', at); end > at; at = end + 2, end = wire.indexOf('\r\n', at)) {
-    const colon = wire.indexOf(':', at)
-    caseless.push([at, colon])
-    blank.push(colon + 1, end)
-  }
-  return { caseless, leadingZero, blank }
-}
 
 async function expectRefused(...args: Parameters<typeof decodeUpload>): Promise<void> {
   const outcome: unknown = await decodeUpload(...args).catch((thrown: unknown) => thrown)

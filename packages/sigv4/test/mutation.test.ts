@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createVerifier, isSigV4Error, presignUrl, type RawRequest, signRequest } from '../src/index.ts'
 import { type ArbitraryRequest, arbitraryRequest, credentials, HOST, NOW, received, runs } from './arbitrary-request.ts'
+import { sameMeaning } from './same-meaning.ts'
 
 const verifier = createVerifier({
   services: ['s3', 'execute-api', 'kms', 'sts'],
@@ -63,26 +64,6 @@ type Change = typeof change extends fc.Arbitrary<infer T> ? T : never
 function overwrite(text: string, { at, to }: Change): string {
   const index = at % text.length
   return text.slice(0, index) + to + text.slice(index + 1)
-}
-
-/** Whether two targets name the same resource with the same parameters, told without the code under test. */
-function sameMeaning(a: string, b: string): boolean {
-  try {
-    const [pathA = '', queryA = ''] = cut(a)
-    const [pathB = '', queryB = ''] = cut(b)
-    return decodeURIComponent(pathA) === decodeURIComponent(pathB) && sortedQuery(queryA) === sortedQuery(queryB)
-  } catch {
-    return false
-  }
-}
-
-function cut(target: string): readonly string[] {
-  const at = target.indexOf('?')
-  return at < 0 ? [target] : [target.slice(0, at), target.slice(at + 1)]
-}
-
-function sortedQuery(query: string): string {
-  return JSON.stringify([...new URLSearchParams(query)].map((pair) => JSON.stringify(pair)).sort())
 }
 
 test('an unchanged request is accepted', async () => {

@@ -355,7 +355,7 @@ function createApi(options: ListenOptions): AdminApi {
     sts,
     settings: {
       compatServerInfo: settings.KMS_COMPAT_SERVER_INFO,
-      debugSignatures: log.debugEnabled,
+      debugSignatures: log.tells('signature_mismatch'),
       authFailuresPerMinute: settings.KMS_AUTH_FAILURES_PER_MINUTE,
       ...(settings.KMS_REGION === undefined ? {} : { region: settings.KMS_REGION }),
     },

@@ -1,21 +1,44 @@
 import { cannedPolicies } from '@kms/iam'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { assume, createHarness, type Harness, root, type User } from './harness.ts'
+import { assume, createHarness, type Harness, root, sendSts, stateOf, type User } from './harness.ts'
 import { type Sample, samplesFor, signedEndpoints, targetOf } from './samples.ts'
 
-/** Every canned policy, and the shapes of users that go wrong elsewhere. Whoever is not named in a row is refused. */
+/**
+ * The rights matrix: every signed route, at every path and method it has, for everybody below. A route without a row fails
+ * the suite. Whoever is not named in a row is refused, with exactly `AccessDenied`, before anything it sent is looked at,
+ * and with nothing changed.
+ */
 const PRINCIPALS = [
+  'root',
   ...cannedPolicies.keys(),
   'own key',
   'other key',
+  'switcher of own key',
   'nothing',
+  'everything but kms',
   'generate only',
   'all but decrypt',
+  'server info',
   'session of KMSKeyUser',
   'session of root for KMSAuditor',
   'session of consoleAdmin for KMSKeyUser',
+  'session of KMSAuditor for everything',
   'anonymous',
 ] as const
+
+/** Who is nobody at all, and what that is called. */
+const STRANGERS: Readonly<Record<string, readonly [status: number, code: string]>> = {
+  'a wrong secret': [403, 'SignatureDoesNotMatch'],
+  'an unknown access key': [403, 'InvalidAccessKeyId'],
+  'a removed user': [403, 'InvalidAccessKeyId'],
+  'a disabled user': [403, 'InvalidAccessKeyId'],
+  'a session of a disabled user': [403, 'InvalidTokenId'],
+  'a session without its token': [403, 'InvalidAccessKeyId'],
+  'a session with the token of another': [403, 'InvalidTokenId'],
+  'a session with a wrong secret': [403, 'SignatureDoesNotMatch'],
+  'a session that has ended': [400, 'ExpiredToken'],
+  'a user with a token': [403, 'InvalidTokenId'],
+}
 
 const describers = [
   'KMSKeyAdministrator',
@@ -24,43 +47,49 @@ const describers = [
   'session of KMSKeyUser',
   'session of root for KMSAuditor',
   'session of consoleAdmin for KMSKeyUser',
+  'session of KMSAuditor for everything',
+  'server info',
 ]
 const wrappers = ['KMSKeyUser', 'own key', 'session of KMSKeyUser', 'session of consoleAdmin for KMSKeyUser']
-const listers = ['KMSKeyAdministrator', 'KMSAuditor', 'session of root for KMSAuditor']
+const auditors = ['KMSAuditor', 'session of root for KMSAuditor', 'session of KMSAuditor for everything']
 const keepers = ['KMSKeyAdministrator', 'own key']
+const operators = ['server info']
 const nobody: readonly string[] = []
 
-/** By operation, on `main-key` but for `disableKey` and `deleteKey`, which are about `other`: who may, besides root, consoleAdmin and a user allowed `kms:*` without Decrypt (last column). */
+/**
+ * By operation, on `main-key` but for `disableKey` and `deleteKey`, which are about `other`: who may, besides root, consoleAdmin
+ * and a user allowed `kms:*` without Decrypt (last column).
+ */
 const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allButDecrypt: boolean]>> = {
   getStatus: [describers, true],
-  configure: [nobody, true],
-  reconfigure: [nobody, true],
-  start: [nobody, true],
-  stop: [nobody, true],
-  getConfig: [nobody, true],
-  getConfigHistory: [nobody, true],
-  rollback: [nobody, true],
-  confirm: [nobody, true],
-  listRetired: [nobody, true],
-  mendRetired: [nobody, true],
-  removeRetired: [nobody, true],
-  clearCache: [nobody, true],
-  rotateRoot: [nobody, true],
-  createKey: [['KMSKeyAdministrator'], true],
-  listKeys: [listers, true],
+  configure: [operators, true],
+  reconfigure: [operators, true],
+  start: [operators, true],
+  stop: [operators, true],
+  getConfig: [operators, true],
+  getConfigHistory: [operators, true],
+  rollback: [operators, true],
+  confirm: [operators, true],
+  listRetired: [operators, true],
+  mendRetired: [operators, true],
+  removeRetired: [operators, true],
+  clearCache: [operators, true],
+  rotateRoot: [operators, true],
+  createKey: [['KMSKeyAdministrator', 'server info'], true],
+  listKeys: [['KMSKeyAdministrator', 'server info', ...auditors], true],
   describeKey: [[...describers, 'own key'], true],
   describeKeyByQuery: [[...describers, 'own key'], true],
   rotateKey: [keepers, true],
   setRotationPeriod: [keepers, true],
-  enableKey: [keepers, true],
+  enableKey: [[...keepers, 'switcher of own key'], true],
   disableKey: [['KMSKeyAdministrator', 'other key'], true],
   deleteKey: [['KMSKeyAdministrator', 'other key'], true],
   cancelKeyDeletion: [keepers, true],
   updateKeyDescription: [keepers, true],
   tagKey: [keepers, true],
   untagKey: [keepers, true],
-  addAlias: [keepers, true],
-  removeAlias: [keepers, true],
+  addAlias: [[...keepers, 'server info'], true],
+  removeAlias: [[...keepers, 'server info'], true],
   generateDataKey: [[...wrappers, 'generate only'], true],
   encrypt: [wrappers, true],
   decrypt: [wrappers, false],
@@ -78,12 +107,21 @@ const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allBut
   setPolicy: [nobody, false],
 }
 
+/** Who may do to another key what it may not do to the one the sample is about: told so only once the request can be read. */
+function mayElsewhere(name: string, { scope, permission }: (typeof signedEndpoints)[number]['route']): boolean {
+  if (scope !== 'key') return false
+  if (name === 'own key' || name === 'other key') return true
+  if (name === 'switcher of own key') return ['kms:EnableKey', 'kms:DisableKey'].includes(permission[0])
+  return name === 'all but decrypt' && permission[0] === 'kms:Decrypt'
+}
+
 let harness: Harness
 let samples: ReadonlyMap<string, Sample>
 const users = new Map<string, User | undefined>([['root', root]])
+const secretAccessKey = 'battery staple'
 
 async function makeUser(name: string, policies: readonly string[]): Promise<User> {
-  const user = { accessKeyId: name.replaceAll(' ', '-'), secretAccessKey: 'battery staple' }
+  const user = { accessKeyId: name.replaceAll(' ', '-'), secretAccessKey }
   await harness.directory.addUser({ ...user, policies })
   users.set(name, user)
   return user
@@ -99,47 +137,135 @@ function documentOf(name: string): object {
   return JSON.parse(cannedPolicies.get(name)?.source as string) as object
 }
 
+async function makeStrangers(): Promise<void> {
+  const administrator = ['consoleAdmin']
+  const ended = await assume(harness, root)
+  harness.clock.advance(3_600_001)
+  users.set('a session that has ended', ended)
+  users.set('a wrong secret', { ...root, secretAccessKey: 'a guess' })
+  users.set('an unknown access key', { accessKeyId: 'nobody-knows', secretAccessKey })
+  users.set('a user with a token', { ...(await makeUser('with token', administrator)), sessionToken: 'token' })
+  await makeUser('a removed user', administrator)
+  await harness.directory.removeUser('a-removed-user')
+  const disabled = await makeUser('a disabled user', administrator)
+  users.set('a session of a disabled user', await assume(harness, disabled))
+  await harness.directory.setUserStatus(disabled.accessKeyId, 'disabled')
+  const [one, other] = [await assume(harness, root), await assume(harness, root)]
+  users.set('a session without its token', { accessKeyId: one.accessKeyId, secretAccessKey: one.secretAccessKey })
+  users.set('a session with the token of another', { ...one, sessionToken: other.sessionToken })
+  users.set('a session with a wrong secret', { ...one, secretAccessKey: other.secretAccessKey })
+}
+
 beforeAll(async () => {
   harness = await createHarness()
   await harness.run()
   samples = await samplesFor(harness)
   for (const name of cannedPolicies.keys()) await makeUser(name, [name])
-  await makeUserWith('own key', { Effect: 'Allow', Action: 'kms:*', Resource: 'arn:aws:kms:::key/main-key' })
+  const mainKey = 'arn:aws:kms:::key/main-key'
+  await makeUserWith('own key', { Effect: 'Allow', Action: 'kms:*', Resource: mainKey })
   await makeUserWith('other key', { Effect: 'Allow', Action: 'kms:*', Resource: 'arn:aws:kms:::key/other' })
+  await makeUserWith('switcher of own key', {
+    Effect: 'Allow',
+    Action: ['kms:EnableKey', 'kms:DisableKey'],
+    Resource: mainKey,
+  })
   await makeUser('nothing', [])
+  await makeUserWith('everything but kms', { Effect: 'Allow', NotAction: ['kms:*', 'admin:*'], Resource: '*' })
   await makeUserWith('generate only', { Effect: 'Allow', Action: 'kms:GenerateDataKey', Resource: '*' })
   await makeUserWith(
     'all but decrypt',
     { Effect: 'Allow', Action: 'kms:*', Resource: '*' },
-    { Effect: 'Deny', Action: 'kms:Decrypt', Resource: 'arn:aws:kms:::key/main-key' },
+    { Effect: 'Deny', Action: 'kms:Decrypt', Resource: mainKey },
   )
+  await makeUserWith('server info', { Effect: 'Allow', Action: 'admin:ServerInfo', Resource: '*' })
+  await makeStrangers()
   const user = users.get('KMSKeyUser') as User
   users.set('session of KMSKeyUser', await assume(harness, user))
   users.set('session of root for KMSAuditor', await assume(harness, root, documentOf('KMSAuditor')))
   const admin = users.get('consoleAdmin') as User
   users.set('session of consoleAdmin for KMSKeyUser', await assume(harness, admin, documentOf('KMSKeyUser')))
+  const auditor = users.get('KMSAuditor') as User
+  users.set('session of KMSAuditor for everything', await assume(harness, auditor, documentOf('consoleAdmin')))
   users.set('anonymous', undefined)
 })
 afterAll(() => harness.close())
 
-it('has a row for every signed route', () => {
+/** What a refused request must leave as it was. */
+function stateOfAll(): unknown {
+  const { directory } = harness
+  return [stateOf(harness), directory.listUsers(), directory.listPolicies()]
+}
+
+it('has a row for every signed route, and a caller for every name', () => {
   const operations = new Set(signedEndpoints.map(({ route }) => route.operation))
   expect(Object.keys(ROWS).sort()).toEqual([...operations].sort())
+  const names = [...PRINCIPALS, ...Object.keys(STRANGERS)]
+  expect(names.filter((name) => !users.has(name))).toEqual([])
+  const named = Object.values(ROWS).flatMap(([allowed]) => allowed)
+  expect(named.filter((name) => !(PRINCIPALS as readonly string[]).includes(name))).toEqual([])
 })
 
 describe.each(signedEndpoints.map((e) => [`${e.method} ${e.path}`, e] as const))('%s', (_, { route, method, path }) => {
-  it.each(['root', ...PRINCIPALS])('%s', async (name) => {
+  async function send(name: string, body?: unknown): Promise<readonly [status: number, code: unknown]> {
     const sample = samples.get(route.operation) as Sample
+    const sent = method === 'GET' ? {} : { body: body ?? sample.body }
+    const { status, json } = await harness.send(method, targetOf(path, sample), { as: users.get(name), ...sent })
+    return [status, json['code']]
+  }
+
+  async function prepare(): Promise<void> {
     await harness.manager.start({ force: false }, { principal: 'test' })
-    await sample.prepare?.()
+    await samples.get(route.operation)?.prepare?.()
+  }
+
+  it.each(PRINCIPALS)('%s', async (name) => {
     const [allowed, allButDecrypt] = ROWS[route.operation] as (typeof ROWS)[string]
     const passes =
       name === 'root' ||
       name === 'consoleAdmin' ||
       allowed.includes(name) ||
       (name === 'all but decrypt' && allButDecrypt)
-    const options = { as: users.get(name), ...(method === 'GET' ? {} : { body: sample.body }) }
-    const { status, json } = await harness.send(method, targetOf(path, sample), options)
-    expect([status, json['code']]).toEqual(passes ? [200, undefined] : [403, 'AccessDenied'])
+    await prepare()
+    const before = stateOfAll()
+    if (!passes) {
+      expect(await send(name)).toEqual([403, 'AccessDenied'])
+      const unread = mayElsewhere(name, route) && method !== 'GET' ? [400, 'InvalidRequest'] : [403, 'AccessDenied']
+      expect(await send(name, '{"not": JSON')).toEqual(unread)
+      expect(stateOfAll()).toEqual(before)
+    } else expect(await send(name)).toEqual([200, undefined])
+  })
+
+  it.each(Object.entries(STRANGERS))('%s', async (name, answer) => {
+    await prepare()
+    const before = stateOfAll()
+    expect(await send(name)).toEqual(answer)
+    expect(await send(name, '{"not": JSON')).toEqual(answer)
+    expect(stateOfAll()).toEqual(before)
+  })
+})
+
+describe('STS', () => {
+  /** Whoever has a long-term key assumes itself; who is what it is already knows that. */
+  const isSession = (name: string): boolean => name.startsWith('session')
+  const actions: Readonly<Record<string, (name: string) => boolean>> = {
+    AssumeRole: (name) => name !== 'anonymous' && !isSession(name),
+    GetSessionToken: (name) => name !== 'anonymous' && !isSession(name),
+    GetCallerIdentity: (name) => name !== 'anonymous',
+  }
+
+  async function send(action: string, name: string): Promise<readonly [status: number, code: unknown]> {
+    const form = { Action: action, ...(action === 'AssumeRole' ? { RoleArn: 'arn:x', RoleSessionName: 's' } : {}) }
+    const { status, text } = await sendSts(harness, form, { as: users.get(name) })
+    return [status, text('Code')]
+  }
+
+  describe.each(Object.entries(actions))('%s', (action, may) => {
+    it.each(PRINCIPALS)('%s', async (name) => {
+      expect(await send(action, name)).toEqual(may(name) ? [200, undefined] : [403, 'AccessDenied'])
+    })
+
+    it.each(Object.entries(STRANGERS))('%s', async (name, answer) => {
+      expect(await send(action, name)).toEqual(answer)
+    })
   })
 })

@@ -90,6 +90,7 @@ interface EventFieldTable {
   readonly request: RequestField
   readonly access_denied: RequestField
   readonly request_failed: 'request_id' | 'error'
+  readonly signature_mismatch: 'request_id' | 'canonical_request' | 'string_to_sign'
   readonly backend_operation: 'operation' | 'outcome' | 'duration_ms'
   readonly backend_failing: 'operation' | 'outcome'
   readonly backend_recovered: 'operation' | 'failures'
@@ -459,6 +460,13 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     message: 'A request failed.',
     fields: { request_id: true, error: true },
     meaning: 'It was answered with 5xx. `error` holds what the caller is not told.',
+  },
+  signature_mismatch: {
+    part: 'admin',
+    level: 'debug',
+    message: 'A signature does not match what was received.',
+    fields: { request_id: true, canonical_request: true, string_to_sign: true },
+    meaning: 'What it was compared with, for comparing it with what the client signed; tokens and keys show as `***`.',
   },
   backend_operation: {
     part: 'backend',

@@ -28,11 +28,18 @@ function isKeyEvent(event: ManagerEvent['event']): event is KeyEvent {
 
 type AnsweredRequest = Extract<AdminLogEntry, { readonly event: 'request' }>
 
-/** Writes changes of users and denials (info), the access log (debug) and the failures behind replies that say nothing (error). */
+/**
+ * Writes changes of users and denials (info), the access log and what wrong signatures were compared with (debug), and the
+ * failures behind replies that say nothing (error).
+ */
 export function logAdminEntry(log: Log, entry: AdminLogEntry): void {
   if (entry.event === 'failure') {
     log.event('request_failed', { request_id: entry.requestId, error: describeError(entry.error) })
   } else if (entry.event === 'request') logRequest(log, entry)
+  else {
+    const { canonicalRequest: canonical_request, stringToSign: string_to_sign } = entry.computed
+    log.event('signature_mismatch', { request_id: entry.requestId, canonical_request, string_to_sign })
+  }
 }
 
 function logRequest(log: Log, entry: AnsweredRequest): void {

@@ -179,17 +179,29 @@ describe('what is logged', () => {
     ])
   })
 
-  it('failures with their cause, and how a signature was computed never', () => {
+  it('failures with their cause', () => {
     const { log, records } = capture({ level: 'debug' })
     const error = new Error('outer', { cause: new Error('inner') })
     logAdminEntry(log, { event: 'failure', requestId: 'r', error })
-    logAdminEntry(log, { event: 'signature', requestId: 'r', computed: {} as never })
     expect(records()).toMatchObject([
       {
         level: 'error',
         request_id: 'r',
         error: { message: 'outer', stack: expect.any(String), cause: { message: 'inner' } },
       },
+    ])
+  })
+
+  it('what a wrong signature was compared with, at debug only', () => {
+    const computed = { canonicalRequest: 'GET\n/', stringToSign: 'AWS4-HMAC-SHA256\n' }
+    const entry = { event: 'signature', requestId: 'r', computed } as const
+    const quiet = capture()
+    logAdminEntry(quiet.log, entry)
+    expect(quiet.records()).toEqual([])
+    const { log, records } = capture({ level: 'debug' })
+    logAdminEntry(log, entry)
+    expect(records()).toMatchObject([
+      { level: 'debug', request_id: 'r', canonical_request: 'GET\n/', string_to_sign: 'AWS4-HMAC-SHA256\n' },
     ])
   })
 

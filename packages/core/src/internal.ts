@@ -24,9 +24,11 @@ export {
 export { type FrameRange, frameCount, frameRange, plaintextSize, sealedSize } from './stream/frame-size.ts'
 export { type OpenFramesOptions, openFrames, sealFrames } from './stream/frame-stream.ts'
 export {
-  type OpenSizedOptions,
-  openSizedFrames,
-  type SealSizedOptions,
-  sealSizedFrames,
+  createSizedOpener,
+  createSizedSealer,
+  type SizedOpener,
+  type SizedOpenerOptions,
+  type SizedSealer,
+  type SizedSealerOptions,
 } from './stream/sized-stream.ts'
 export { deriveStreamKeys, STREAM_SALT_BYTES, type StreamKeys } from './stream/stream-keys.ts'

@@ -197,6 +197,7 @@ export interface RecoverObjectKey {
     readonly keys: ObjectKeys;
     readonly customerKey: CustomerKey | undefined;
     readonly authorize: Authorize;
+    readonly offline: boolean;
     readonly wrongKey: () => Error;
 }
 export declare function createObjectKeyring({ keys, bucketKeys, offline, random }: ObjectKeyringOptions): ObjectKeyring;
@@ -752,7 +753,7 @@ import { Buffer } from 'node:buffer';
 import type { PartRead, StoredSegment } from './object-layout.ts';
 import { type StreamSecrets } from './stream-header.ts';
 export type FetchSegment = (segment: StoredSegment) => AsyncIterable<Uint8Array>;
-export declare function openParts(reads: readonly PartRead[], fetch: FetchSegment, secretsOf: (read: PartRead) => StreamSecrets | undefined): AsyncGenerator<Buffer, void, undefined>;
+export declare function openParts(reads: readonly PartRead[], fetch: FetchSegment, secretsOf: (read: PartRead) => StreamSecrets | undefined, onEnd: () => void): AsyncGenerator<Buffer, void, undefined>;
 
 // stream/sealing-stream.d.ts
 import { Buffer } from 'node:buffer';
@@ -762,6 +763,7 @@ export interface SealingStreamOptions {
     readonly secrets: StreamSecrets | undefined;
     readonly size: number | undefined;
     readonly md5: boolean;
+    readonly onFailure: () => void;
 }
 export interface SealedStream {
     readonly size: number;
@@ -771,7 +773,7 @@ export interface SealingStream {
     seal(source: ByteSource): AsyncGenerator<Buffer, void, undefined>;
     result(): SealedStream;
 }
-export declare function createSealingStream({ secrets, size, md5 }: SealingStreamOptions): SealingStream;
+export declare function createSealingStream({ secrets, size, md5, onFailure }: SealingStreamOptions): SealingStream;
 
 // stream/stream-header.d.ts
 import { Buffer } from 'node:buffer';

@@ -13,9 +13,9 @@ import { verifyRecordMac } from './record/record-mac.ts'
 import type { TextMap } from './record/text-map.ts'
 import type { CustomerKey } from './request/customer-key.ts'
 import { requireFittingKey } from './request/presented-key.ts'
-import { type ByteRange, partRange, planRead, type StoredSegment } from './stream/object-layout.ts'
+import { type ByteRange, type PartRead, partRange, planRead, type StoredSegment } from './stream/object-layout.ts'
 import { type FetchSegment, openParts } from './stream/open-parts.ts'
-import { streamSecrets } from './stream/stream-header.ts'
+import { type StreamSecrets, streamSecrets } from './stream/stream-header.ts'
 
 export interface OpenForRead {
   readonly name: ObjectName
@@ -39,7 +39,7 @@ export interface ReadableObject {
    * given out; `TypeError` when called again. The keys are erased when it ends, however it ends.
    */
   read(fetch: FetchSegment): AsyncGenerator<Buffer, void, undefined>
-  /** Erases the keys. To be called when {@link read} is not. */
+  /** Erases the keys; a read under way fails. To be called when {@link read} is not, or not begun; more than once does no harm. */
   discard(): void
 }
 
@@ -91,15 +91,9 @@ export async function openForRead(
   let state: 'new' | 'read' | 'discarded' = 'new'
   const erase = () => objectKey?.fill(0)
 
-  async function* run(fetch: FetchSegment): AsyncGenerator<Buffer, void, undefined> {
-    try {
-      yield* openParts(reads, fetch, ({ partIndex }) => {
-        const { number, salt } = parts[partIndex] as PartTable[number]
-        return objectKey === undefined ? undefined : streamSecrets(objectKey, binding, number, salt)
-      })
-    } finally {
-      erase()
-    }
+  function secretsOf({ partIndex }: PartRead): StreamSecrets | undefined {
+    const { number, salt } = parts[partIndex] as PartTable[number]
+    return objectKey === undefined ? undefined : streamSecrets(objectKey, binding, number, salt)
   }
 
   return {
@@ -109,11 +103,11 @@ export async function openForRead(
     read(fetch) {
       if (state !== 'new') throw new TypeError('an object is read once; open it again')
       state = 'read'
-      return run(fetch)
+      return openParts(reads, fetch, secretsOf, erase)
     },
     discard() {
-      if (state === 'new') erase()
       state = 'discarded'
+      erase()
     },
   }
 }
@@ -137,7 +131,8 @@ export async function verifiedKey(
   const keys = decodeObjectKeys(record.keys)
   const wrongKey = () =>
     kmsError('AccessDenied', { reason: 'This is not the key the object was written with. Send that key.' })
-  const objectKey = await keyring.recover({ ...metadata, mode, name, binding, keys, customerKey, authorize, wrongKey })
+  const object = { ...metadata, mode, name, binding, keys, offline: true }
+  const objectKey = await keyring.recover({ ...object, customerKey, authorize, wrongKey })
   const recordKey = unwrapRecordKey(protection.recordKey, objectKey, writeId)
   const verified =
     recordKey !== undefined && verifyRecordMac(protection.mac, recordKey, { ...metadata, mode, name, parts })
@@ -151,7 +146,8 @@ export async function verifiedKey(
 export function partTableOf(metadata: ObjectMetadata, bytes: Buffer): StoredPartTable {
   if (!hash('sha256', bytes, 'buffer').equals(metadata.partsDigest)) throw changed()
   const table = decodePartTable(bytes)
-  if (objectSize(table.parts) !== metadata.size) throw changed()
+  const count = isMultipart(table.parts) ? table.parts.length : 0
+  if (objectSize(table.parts) !== metadata.size || count !== metadata.partCount) throw changed()
   return table
 }
 

@@ -89,10 +89,12 @@ export interface CompleteUpload {
 
 export async function beginUpload(request: BeginUpload, keyring: ObjectKeyring, sealing: Sealing): Promise<NewUpload> {
   const { fields, secrets, use } = await beginObject(request, keyring, sealing.random, false)
-  const upload = { ...fields, headers: request.headers ?? NO_TEXT, secrets }
-  const blob = encodeUploadRecord(upload, request.name, sealing)
-  secrets?.recordKey.fill(0)
-  return { upload: blob, keyUse: use, info: uploadInfo(upload) }
+  try {
+    const upload = { ...fields, headers: request.headers ?? NO_TEXT, secrets }
+    return { upload: encodeUploadRecord(upload, request.name, sealing), keyUse: use, info: uploadInfo(upload) }
+  } finally {
+    secrets?.recordKey.fill(0)
+  }
 }
 
 export async function sealPart(request: SealPart, keyring: ObjectKeyring, sealing: Sealing): Promise<PartWrite> {
@@ -105,15 +107,16 @@ export async function sealPart(request: SealPart, keyring: ObjectKeyring, sealin
   const binding = objectBinding(name, upload.writeId)
   const salt = upload.secrets === undefined ? Buffer.alloc(0) : sealing.random(STREAM_SALT_BYTES)
   const secrets = await partSecrets(request, upload, binding, salt, keyring)
-  const body = createSealingStream({ secrets, size, md5: md5 || hasMd5Etag(upload.mode) })
   let open = true
+  const abandon = () => {
+    open = false
+  }
+  const body = createSealingStream({ secrets, size, md5: md5 || hasMd5Etag(upload.mode), onFailure: abandon })
   return {
     info: uploadInfo(upload),
     seal: (source) => body.seal(source),
     result: () => body.result(),
-    abandon() {
-      open = false
-    },
+    abandon,
     finish({ checksums = NO_TEXT } = {}) {
       if (!open) throw new TypeError('the part was finished or abandoned')
       const sealed = body.result()
@@ -154,7 +157,7 @@ async function uploadKey(
   const keys = decodeObjectKeys(secrets.keys)
   const wrongKey = () =>
     kmsError('InvalidRequest', { reason: 'This is not the key the multipart upload was begun with. Send that key.' })
-  const object = { name, binding, mode, context, bucketKey, keys }
+  const object = { name, binding, mode, context, bucketKey, keys, offline: false }
   const objectKey = await keyring.recover({ ...object, customerKey, authorize, wrongKey })
   // The right object's key opens the record key; whatever else a swapped blob may have led to does not.
   const recordKey = unwrapRecordKey(secrets.wrappedRecordKey, objectKey, writeId)

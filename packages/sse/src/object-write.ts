@@ -34,7 +34,7 @@ export interface SealedBody {
   seal(source: ByteSource): AsyncGenerator<Buffer, void, undefined>
   /** Plaintext bytes, and their MD5 if the mode or the request needs it, once all was sealed. Throws `TypeError` before. */
   result(): { readonly size: number; readonly md5: Buffer | undefined }
-  /** Erases the keys; what was stored of the body will never open. To be called whenever `finish` is not. */
+  /** Erases the keys; what was stored of the body will never open. To be called whenever `finish` is not; more than once does no harm. */
   abandon(): void
 }
 
@@ -109,12 +109,13 @@ export async function beginObject(
 export async function beginWrite(request: BeginWrite, keyring: ObjectKeyring, sealing: Sealing): Promise<ObjectWrite> {
   const { name, encryption, size, md5 = false } = request
   const { fields, secrets, use, stream, salt } = await beginObject(request, keyring, sealing.random, true)
-  const body = createSealingStream({ secrets: stream, size, md5: md5 || hasMd5Etag(encryption.mode) })
   let open = true
   const abandon = () => {
     open = false
     secrets?.recordKey.fill(0)
   }
+  const wanted = md5 || hasMd5Etag(encryption.mode)
+  const body = createSealingStream({ secrets: stream, size, md5: wanted, onFailure: abandon })
   return {
     keyUse: use,
     seal: (source) => body.seal(source),

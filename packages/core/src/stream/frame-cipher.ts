@@ -9,7 +9,7 @@ export const FRAME_TAG_BYTES = 16
 export const SEALED_FRAME_BYTES: number = FRAME_BYTES + FRAME_TAG_BYTES
 
 export const FRAME_ALGORITHM = 'aes-256-gcm'
-const NONCE_BYTES = 12
+export const FRAME_NONCE_BYTES = 12
 /** u88 counter ‖ 1 in the last frame: the counter's low 64 bits begin here. */
 const COUNTER_OFFSET = 3
 
@@ -37,7 +37,7 @@ export interface FrameOpener {
  * additional data (formats §8). `key` must belong to this stream alone (`deriveStreamKeys`).
  */
 export function createFrameSealer(key: KeyObject): FrameSealer {
-  const nonce = Buffer.alloc(NONCE_BYTES)
+  const nonce = Buffer.alloc(FRAME_NONCE_BYTES)
   let next = 0
   let ended = false
   return {
@@ -60,7 +60,7 @@ export function createFrameSealer(key: KeyObject): FrameSealer {
 
 /** {@link createFrameSealer}'s opposite; `first` is the number of the first frame that will be opened, for a range. */
 export function createFrameOpener(key: KeyObject, first = 0): FrameOpener {
-  const nonce = Buffer.alloc(NONCE_BYTES)
+  const nonce = Buffer.alloc(FRAME_NONCE_BYTES)
   let next = first
   return {
     open(sealed, last) {
@@ -83,16 +83,10 @@ export function createFrameOpener(key: KeyObject, first = 0): FrameOpener {
   }
 }
 
-/** The nonce of a frame. */
-export function frameNonce(frame: number, last: boolean): Buffer {
-  const nonce = Buffer.alloc(NONCE_BYTES)
-  setNonce(nonce, frame, last)
-  return nonce
-}
-
-function setNonce(nonce: Buffer, frame: number, last: boolean): void {
+/** Writes the nonce of a frame; a stream uses one buffer for all of them. */
+export function setNonce(nonce: Buffer, frame: number, last: boolean): void {
   // Two halves instead of one BigInt; 2^53 frames are 2^69 bytes.
   nonce.writeUInt32BE(Math.floor(frame / 2 ** 32), COUNTER_OFFSET)
   nonce.writeUInt32BE(frame % 2 ** 32, COUNTER_OFFSET + 4)
-  nonce[NONCE_BYTES - 1] = last ? 1 : 0
+  nonce[FRAME_NONCE_BYTES - 1] = last ? 1 : 0
 }

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { createFrameOpener, createFrameSealer, FRAME_BYTES, SEALED_FRAME_BYTES } from './frame-cipher.ts'
 import { frameCount, frameRange, plaintextSize, sealedSize } from './frame-size.ts'
 import { openFrames, sealFrames } from './frame-stream.ts'
-import { openSizedFrames, sealSizedFrames } from './sized-stream.ts'
+import { createSizedOpener, createSizedSealer, type SizedOpenerOptions } from './sized-stream.ts'
 import { deriveStreamKeys } from './stream-keys.ts'
 
 interface Vector {
@@ -187,8 +187,25 @@ describe('streams of frames', () => {
 describe('streams of a known size', () => {
   const wrongSize = () => new Error('wrong size')
   const damaged = () => new Error('damaged')
-  const sealSized = (source: Iterable<Uint8Array>, size: number) =>
-    join(sealSizedFrames(source, { key, size, wrongSize }))
+
+  function sealSized(source: Iterable<Uint8Array>, size: number): Buffer {
+    const sealer = createSizedSealer({ key, size, wrongSize })
+    const out: Buffer[] = []
+    for (const chunk of source) out.push(...sealer.push(chunk))
+    return Buffer.concat([...out, ...sealer.end()])
+  }
+
+  function openSized(
+    source: Iterable<Uint8Array>,
+    length: number,
+    more: Partial<SizedOpenerOptions> = {},
+    out: Buffer[] = [],
+  ): Buffer {
+    const opener = createSizedOpener({ key, sealedSize: length, damaged, ...more })
+    for (const chunk of source) for (const piece of opener.push(chunk)) out.push(piece)
+    opener.end()
+    return Buffer.concat(out)
+  }
 
   it('are the same bytes as others, and open to them, however either side is cut', async () => {
     const cuts = fc.oneof(
@@ -199,10 +216,9 @@ describe('streams of a known size', () => {
       fc.asyncProperty(sizes, cuts, cuts, async (size, sealCut, openCut) => {
         const plaintext = pattern(size, 'p')
         const sealed = await seal(plaintext)
-        expect((await sealSized(chunks(plaintext, Math.max(sealCut, size >> 8)), size)).equals(sealed)).toBe(true)
+        expect(sealSized(chunks(plaintext, Math.max(sealCut, size >> 8)), size).equals(sealed)).toBe(true)
         const source = chunks(sealed, Math.max(openCut, size >> 8))
-        const opened = await join(openSizedFrames(source, { key, sealedSize: sealed.length, damaged }))
-        expect(opened.equals(plaintext)).toBe(true)
+        expect(openSized(source, sealed.length).equals(plaintext)).toBe(true)
       }),
       { numRuns: 60 },
     )
@@ -212,36 +228,28 @@ describe('streams of a known size', () => {
     const size = 4 * FRAME_BYTES + 5
     const plaintext = pattern(size, 'p')
     const sealed = await seal(plaintext)
-    await fc.assert(
-      fc.asyncProperty(
-        fc.nat(size - 1),
-        fc.nat(size - 1),
-        fc.constantFrom(1000, 65_537, 1 << 20),
-        async (a, b, cut) => {
-          const { sealedStart, sealedEnd, ...range } = frameRange(Math.min(a, b), Math.max(a, b), size)
-          const source = chunks(sealed.subarray(sealedStart, sealedEnd), cut)
-          const options = { key, sealedSize: sealedEnd - sealedStart, damaged, ...range }
-          const first = range.firstFrame * FRAME_BYTES
-          const opened = await join(openSizedFrames(source, options))
-          expect(opened.equals(plaintext.subarray(first, first + opened.length))).toBe(true)
-          expect(first + opened.length).toBeGreaterThan(Math.max(a, b))
-        },
-      ),
+    fc.assert(
+      fc.property(fc.nat(size - 1), fc.nat(size - 1), fc.constantFrom(1000, 65_537, 1 << 20), (a, b, cut) => {
+        const { sealedStart, sealedEnd, ...range } = frameRange(Math.min(a, b), Math.max(a, b), size)
+        const source = chunks(sealed.subarray(sealedStart, sealedEnd), cut)
+        const opened = openSized(source, sealedEnd - sealedStart, range)
+        const first = range.firstFrame * FRAME_BYTES
+        expect(opened.equals(plaintext.subarray(first, first + opened.length))).toBe(true)
+        expect(first + opened.length).toBeGreaterThan(Math.max(a, b))
+      }),
     )
   })
 
   it('are refused when they have another size', async () => {
     for (const size of [0, 1, FRAME_BYTES, FRAME_BYTES + 1]) {
       const plaintext = pattern(size, 'p')
-      await expect(sealSized([plaintext], size + 1)).rejects.toThrow('wrong size')
-      await expect(sealSized([plaintext, Buffer.alloc(1)], size)).rejects.toThrow('wrong size')
+      expect(() => sealSized([plaintext], size + 1)).toThrow('wrong size')
+      expect(() => sealSized([plaintext, Buffer.alloc(1)], size)).toThrow('wrong size')
       const sealed = await seal(plaintext)
-      const openSized = (source: Uint8Array[], length: number) =>
-        join(openSizedFrames(source, { key, sealedSize: length, damaged }))
-      await expect(openSized([sealed.subarray(0, -1)], sealed.length)).rejects.toThrow('damaged')
-      await expect(openSized([sealed, Buffer.alloc(1)], sealed.length)).rejects.toThrow('damaged')
+      expect(() => openSized([sealed.subarray(0, -1)], sealed.length)).toThrow('damaged')
+      expect(() => openSized([sealed, Buffer.alloc(1)], sealed.length)).toThrow('damaged')
       for (const wrong of [0, 15, sealed.length - 1, sealed.length + 1, sealed.length + 16]) {
-        await expect(openSized([sealed], wrong)).rejects.toThrow('damaged')
+        expect(() => openSized([sealed], wrong)).toThrow('damaged')
       }
     }
   })
@@ -249,26 +257,25 @@ describe('streams of a known size', () => {
   it('are refused when a bit flips, before a byte of that frame is released', async () => {
     const plaintext = pattern(2 * FRAME_BYTES + 5, 'p')
     const sealed = await seal(plaintext)
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 0, max: sealed.length * 8 - 1 }),
-        fc.integer({ min: 500 }),
-        async (bit, cut) => {
-          const changed = Buffer.from(sealed)
-          changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7))
-          const released: Buffer[] = []
-          await expect(
-            (async () => {
-              const options = { key, sealedSize: sealed.length, damaged }
-              for await (const piece of openSizedFrames(chunks(changed, cut), options)) released.push(piece)
-            })(),
-          ).rejects.toThrow('damaged')
-          const whole = Math.floor((bit >> 3) / SEALED_FRAME_BYTES)
-          expect(Buffer.concat(released).equals(plaintext.subarray(0, whole * FRAME_BYTES))).toBe(true)
-        },
-      ),
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: sealed.length * 8 - 1 }), fc.integer({ min: 500 }), (bit, cut) => {
+        const changed = Buffer.from(sealed)
+        changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7))
+        const released: Buffer[] = []
+        expect(() => openSized(chunks(changed, cut), sealed.length, {}, released)).toThrow('damaged')
+        const whole = Math.floor((bit >> 3) / SEALED_FRAME_BYTES)
+        expect(Buffer.concat(released).equals(plaintext.subarray(0, whole * FRAME_BYTES))).toBe(true)
+      }),
       { numRuns: 100 },
     )
+  })
+
+  it('can be given up: what is held back is erased', async () => {
+    const sealed = await seal(pattern(100, 'p'))
+    const opener = createSizedOpener({ key, sealedSize: sealed.length, damaged })
+    expect([...opener.push(sealed.subarray(0, 50))]).toEqual([])
+    opener.discard()
+    expect(() => opener.end()).toThrow('damaged')
   })
 })
 

@@ -54,6 +54,8 @@ export interface RecoverObjectKey {
   readonly keys: ObjectKeys
   readonly customerKey: CustomerKey | undefined
   readonly authorize: Authorize
+  /** Whether an offline copy may be used: for reading, never to write more under the key. */
+  readonly offline: boolean
   readonly wrongKey: () => Error
 }
 
@@ -165,7 +167,8 @@ export function createObjectKeyring({ keys, bucketKeys, offline, random }: Objec
       }
       if (stored.kind !== (bucketKey ? 'bucket key' : 'envelope')) throw damagedKeys()
       const authorize = mode === 'SSE-KMS' ? request.authorize : nobodyAsks
-      return (await recoverOffline(request, stored, authorize)) ?? recoverFromKms(request, stored, authorize)
+      const objectKey = request.offline ? await recoverOffline(request, stored, authorize) : undefined
+      return objectKey ?? recoverFromKms(request, stored, authorize)
     },
   }
 }

@@ -82,6 +82,7 @@ export function decodePartTable(bytes: Buffer): StoredPartTable {
 
 function checkTable(parts: PartTable, problem: (reason: string) => Error): void {
   if (parts.length < 1 || parts.length > MAX_PARTS) throw problem('there must be 1 to 10000 parts')
+  if (!Number.isSafeInteger(objectSize(parts))) throw problem('sizes add up to more than 2^53')
   const salted = parts[0]?.salt.length !== 0
   let before = 0
   for (const { number, salt } of parts) {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { kmsError } from '@kms/core'
-import { openSizedFrames } from '@kms/core/internal'
+import { createSizedOpener } from '@kms/core/internal'
 import type { PartRead, StoredSegment } from './object-layout.ts'
 import { isHeader, STREAM_HEADER_BYTES, type StreamSecrets } from './stream-header.ts'
 
@@ -9,67 +9,92 @@ import { isHeader, STREAM_HEADER_BYTES, type StreamSecrets } from './stream-head
  */
 export type FetchSegment = (segment: StoredSegment) => AsyncIterable<Uint8Array>
 
+/** Turns the stored bytes of one read into its plaintext. */
+interface PartOpener {
+  push(stored: Uint8Array): Iterable<Buffer>
+  end(): void
+  discard(): void
+}
+
 /**
  * The plaintext of reads, in order. The header of each stream is compared before any frame of it; a frame's plaintext is given out once all of
- * the frame was authenticated. `secretsOf` gives a part's secrets, `undefined` for plain parts. Throws `ObjectDamaged`.
+ * the frame was authenticated. `secretsOf` gives a part's secrets, `undefined` for plain parts; `onEnd` is told that reading is over, however.
+ * Throws `ObjectDamaged`.
  */
 export async function* openParts(
   reads: readonly PartRead[],
   fetch: FetchSegment,
   secretsOf: (read: PartRead) => StreamSecrets | undefined,
+  onEnd: () => void,
 ): AsyncGenerator<Buffer, void, undefined> {
-  for (const read of reads) {
-    const secrets = secretsOf(read)
-    if (secrets === undefined) {
-      yield* plainBytes(read, fetch)
-      continue
+  let opener: PartOpener | undefined
+  try {
+    for (const read of reads) {
+      const secrets = secretsOf(read)
+      opener = secrets === undefined ? plainPart(read) : sealedPart(read, secrets)
+      for (const segment of read.segments) {
+        for await (const chunk of fetch(segment)) {
+          for (const piece of opener.push(chunk)) yield piece
+        }
+      }
+      opener.end()
     }
-    const { frameBytes: sealedSize, firstFrame, endsStream } = read
-    const options = { key: secrets.cipherKey, sealedSize, firstFrame, endsStream, damaged: () => damaged(read) }
-    let { skip, take } = read
-    for await (const piece of openSizedFrames(framesOf(read, fetch, secrets), options)) {
-      const wanted = piece.subarray(skip, skip + take)
-      skip -= Math.min(skip, piece.length)
-      take -= wanted.length
-      if (wanted.length > 0) yield wanted
-    }
+  } finally {
+    opener?.discard()
+    onEnd()
   }
 }
 
-/** The frames of a read, behind the header, which is compared first. */
-async function* framesOf(
-  read: PartRead,
-  fetch: FetchSegment,
-  secrets: StreamSecrets,
-): AsyncGenerator<Uint8Array, void, undefined> {
+function sealedPart(read: PartRead, secrets: StreamSecrets): PartOpener {
+  const { frameBytes: sealedSize, firstFrame, endsStream } = read
+  const frames = createSizedOpener({
+    key: secrets.cipherKey,
+    sealedSize,
+    firstFrame,
+    endsStream,
+    damaged: () => damaged(read),
+  })
   const header = Buffer.alloc(STREAM_HEADER_BYTES)
   let filled = 0
-  for (const segment of read.segments) {
-    for await (const chunk of fetch(segment)) {
-      let frames = chunk
-      if (filled < header.length) {
-        const part = chunk.subarray(0, header.length - filled)
-        header.set(part, filled)
-        filled += part.length
-        if (filled === header.length && !isHeader(header, secrets)) throw damaged(read)
-        frames = chunk.subarray(part.length)
-      }
-      if (frames.length > 0) yield frames
-    }
+  let { skip, take } = read
+
+  /** What of the stored bytes is frames: all of them, once the header was compared. */
+  function behindHeader(stored: Uint8Array): Uint8Array {
+    if (filled === header.length) return stored
+    const part = stored.subarray(0, header.length - filled)
+    header.set(part, filled)
+    filled += part.length
+    if (filled === header.length && !isHeader(header, secrets)) throw damaged(read)
+    return stored.subarray(part.length)
   }
-  if (filled < header.length) throw damaged(read)
+
+  return {
+    *push(stored) {
+      for (const piece of frames.push(behindHeader(stored))) {
+        const wanted = piece.subarray(skip, skip + take)
+        skip -= Math.min(skip, piece.length)
+        take -= wanted.length
+        if (wanted.length > 0) yield wanted
+      }
+    },
+    end: () => frames.end(),
+    discard: () => frames.discard(),
+  }
 }
 
-async function* plainBytes(read: PartRead, fetch: FetchSegment): AsyncGenerator<Buffer, void, undefined> {
+function plainPart(read: PartRead): PartOpener {
   let left = read.take
-  for (const segment of read.segments) {
-    for await (const chunk of fetch(segment)) {
-      left -= chunk.length
+  return {
+    push(stored) {
+      left -= stored.length
       if (left < 0) throw damaged(read)
-      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    }
+      return stored.length === 0 ? [] : [Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)]
+    },
+    end() {
+      if (left > 0) throw damaged(read)
+    },
+    discard() {},
   }
-  if (left > 0) throw damaged(read)
 }
 
 function damaged(read: PartRead): Error {

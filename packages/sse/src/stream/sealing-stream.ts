@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { kmsError } from '@kms/core'
-import { sealFrames, sealSizedFrames } from '@kms/core/internal'
+import { createSizedSealer, sealFrames } from '@kms/core/internal'
 import type { StreamSecrets } from './stream-header.ts'
 
 /** Anything that gives bytes: an async generator, a Node `Readable`, an array of chunks. */
@@ -14,6 +14,8 @@ export interface SealingStreamOptions {
   readonly size: number | undefined
   /** Whether the MD5 of the plaintext is needed. */
   readonly md5: boolean
+  /** Told when the source failed, or whoever reads stopped. */
+  readonly onFailure: () => void
 }
 
 /** What is known of a stream once all of it was sealed. */
@@ -30,41 +32,49 @@ export interface SealingStream {
   result(): SealedStream
 }
 
-export function createSealingStream({ secrets, size, md5 }: SealingStreamOptions): SealingStream {
+export function createSealingStream({ secrets, size, md5, onFailure }: SealingStreamOptions): SealingStream {
   let state: 'new' | 'sealing' | 'sealed' = 'new'
   let counted = 0
   const hash = md5 ? createHash('md5') : undefined
   let digest: Buffer | undefined
 
-  async function* run(source: ByteSource): AsyncGenerator<Buffer, void, undefined> {
-    if (size !== undefined && secrets !== undefined) {
-      yield secrets.header
-      yield* sealSizedFrames(hash === undefined ? source : observed(source, hash), {
-        key: secrets.cipherKey,
-        size,
-        wrongSize,
-      })
-      counted = size
-    } else {
-      const counting = count(source)
-      if (secrets === undefined) {
-        for await (const chunk of counting) yield asBuffer(chunk)
-      } else {
-        yield secrets.header
-        yield* sealFrames(counting, secrets.cipherKey)
-      }
-      if (size !== undefined && counted !== size) throw wrongSize()
-    }
-    digest = hash?.digest()
-    state = 'sealed'
+  function observe(chunk: Uint8Array): void {
+    counted += chunk.length
+    if (size !== undefined && counted > size) throw wrongSize()
+    hash?.update(chunk)
   }
 
-  async function* count(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+  async function* observed(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of source) {
-      counted += chunk.length
-      if (size !== undefined && counted > size) throw wrongSize()
-      hash?.update(chunk)
+      observe(chunk)
       yield chunk
+    }
+  }
+
+  async function* run(source: ByteSource): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      if (secrets === undefined) {
+        for await (const chunk of source) {
+          observe(chunk)
+          yield asBuffer(chunk)
+        }
+      } else if (size === undefined) {
+        yield secrets.header
+        yield* sealFrames(observed(source), secrets.cipherKey)
+      } else {
+        yield secrets.header
+        const sealer = createSizedSealer({ key: secrets.cipherKey, size, wrongSize })
+        for await (const chunk of source) {
+          observe(chunk)
+          for (const piece of sealer.push(chunk)) yield piece
+        }
+        for (const piece of sealer.end()) yield piece
+      }
+      if (size !== undefined && counted !== size) throw wrongSize()
+      digest = hash?.digest()
+      state = 'sealed'
+    } finally {
+      if (state !== 'sealed') onFailure()
     }
   }
 
@@ -78,13 +88,6 @@ export function createSealingStream({ secrets, size, md5 }: SealingStreamOptions
       if (state !== 'sealed') throw new TypeError('the stream was not sealed to its end')
       return { size: counted, md5: digest }
     },
-  }
-}
-
-async function* observed(source: ByteSource, hash: Hash): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of source) {
-    hash.update(chunk)
-    yield chunk
   }
 }
 

@@ -66,7 +66,7 @@ export interface ObjectCipher {
   inspectObjectParts(name: ObjectName, record: Pick<ObjectRecord, 'metadata' | 'parts'>): readonly ObjectPartInfo[]
   /**
    * Opens an object for one read, for HEAD of an SSE-C object too (then `discard` it). Throws `InvalidRequest` for a customer's key that is
-   * missing or out of place, `AccessDenied` for the wrong one, `RangeError` for a range outside the object.
+   * missing or out of place, `AccessDenied` for the wrong one, `RangeError` for a range or part that is not in the object.
    */
   openForRead(request: OpenForRead): Promise<ReadableObject>
   /** Wraps an object's key anew under the current version of its KMS key; touches no body. */

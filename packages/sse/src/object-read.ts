@@ -13,7 +13,7 @@ import { verifyRecordMac } from './record/record-mac.ts'
 import type { TextMap } from './record/text-map.ts'
 import type { CustomerKey } from './request/customer-key.ts'
 import { requireFittingKey } from './request/presented-key.ts'
-import { type ByteRange, type PartRead, partRange, planRead, type StoredSegment } from './stream/object-layout.ts'
+import { type ByteRange, type PartRead, planPart, planRead, type StoredSegment } from './stream/object-layout.ts'
 import { type FetchSegment, openParts } from './stream/open-parts.ts'
 import { type StreamSecrets, streamSecrets } from './stream/stream-header.ts'
 
@@ -25,6 +25,8 @@ export interface OpenForRead {
   readonly authorize: Authorize
   /** Plaintext bytes wanted; all of them unless given. Throws `RangeError` for a range outside the object (`info.size` tells). */
   readonly range?: ByteRange | undefined
+  /** Instead of a range, the number of one part of a multipart object. Throws `RangeError` when there is no such part. */
+  readonly part?: number | undefined
 }
 
 /** An object whose record was verified: its plaintext may be read, once. */
@@ -48,8 +50,8 @@ export interface ObjectPartInfo {
   readonly number: number
   readonly size: number
   readonly checksums: TextMap
-  /** Its plaintext, as a range of the object's; `undefined` when it is empty. */
-  readonly range: ByteRange | undefined
+  /** Where its plaintext begins in the object's. */
+  readonly offset: number
 }
 
 /** An object's info from its metadata alone: authenticated under the server key when it is encrypted. For listings, and before a read. */
@@ -67,12 +69,12 @@ export function inspectObjectParts(
   const table = partTableOf(metadata, record.parts)
   if (!isMultipart(table.parts)) return []
   const checksums = decodePartChecksums(table, objectBinding(name, metadata.writeId), serverKeys)
-  return table.parts.map(({ number, size }, index) => ({
-    number,
-    size,
-    checksums: checksums[index] as TextMap,
-    range: partRange(table.parts, index),
-  }))
+  let next = 0
+  return table.parts.map(({ number, size }, index) => {
+    const offset = next
+    next += size
+    return { number, size, offset, checksums: checksums[index] as TextMap }
+  })
 }
 
 /** Verifies a record; nothing of the body is read yet. */
@@ -81,11 +83,12 @@ export async function openForRead(
   keyring: ObjectKeyring,
   serverKeys: ServerKeys,
 ): Promise<ReadableObject> {
-  const { name, record, range } = request
+  const { name, record, range, part } = request
+  if (range !== undefined && part !== undefined) throw new TypeError('a range or a part, not both')
   const metadata = decodeObjectMetadata(record.metadata, name, serverKeys)
   requireFittingKey(metadata.mode, request.customerKey)
   const { parts } = partTableOf(metadata, record.parts)
-  const reads = planRead(parts, range)
+  const reads = part === undefined ? planRead(parts, range) : planPart(parts, part)
   const binding = objectBinding(name, metadata.writeId)
   const objectKey = await verifiedKey(request, metadata, parts, binding, keyring)
   let state: 'new' | 'read' | 'discarded' = 'new'
@@ -117,7 +120,7 @@ export async function openForRead(
  * caller.
  */
 export async function verifiedKey(
-  { name, record, customerKey, authorize }: Omit<OpenForRead, 'range'>,
+  { name, record, customerKey, authorize }: Omit<OpenForRead, 'range' | 'part'>,
   metadata: ObjectMetadata,
   parts: PartTable,
   binding: Buffer,

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { decodeObjectKeys, encodeObjectKeys, envelopeUse, keyUseOf, type ObjectKeys } from '../src/keys/key-blob.ts'
 import { ByteReader, MalformedBytes, u64 } from '../src/record/byte-reader.ts'
 import { decodeObjectMetadata, encodeObjectMetadata, type ObjectMetadata } from '../src/record/object-metadata.ts'
+import { decodePartChecksums, encodePartChecksums } from '../src/record/part-checksums.ts'
 import { decodePartRecord, encodePartRecord } from '../src/record/part-record.ts'
 import { decodePartTable, encodePartTable, type PartTable } from '../src/record/part-table.ts'
 import { encodeTextMap, readTextMap } from '../src/record/text-map.ts'
@@ -135,6 +136,39 @@ describe('part tables', () => {
         expect(decodePartTable(encodePartTable(table))).toEqual(table)
       }),
     )
+  })
+
+  it('take less than 1 MiB, with 10 000 parts and a SHA-256 of each', () => {
+    const parts = Array.from({ length: 10_000 }, (_, index) => ({ number: index + 1, size: 5 << 20, salt }))
+    const sums = parts.map(() => new Map([['x-amz-checksum-sha256', Buffer.alloc(32).toString('base64')]]))
+    const checksums = encodePartChecksums(sums, parts, binding, sealing)
+    const table = { parts, checksums }
+    expect(encodePartTable(table).length).toBeLessThan(1 << 20)
+    expect(decodePartChecksums(table, binding, serverKeys)).toEqual(sums)
+  })
+
+  it('give each part its own checksums, and no two forms for them', () => {
+    const plain = [1, 2].map((number) => ({ number, size: 1, salt: Buffer.alloc(0) }))
+    const maps = fc.array(textMap, { minLength: 2, maxLength: 2 })
+    fc.assert(
+      fc.property(maps, fc.boolean(), (own, sealed) => {
+        const parts = sealed ? plain.map((part) => ({ ...part, salt })) : plain
+        const checksums = encodePartChecksums(own, parts, binding, sealing)
+        expect(decodePartChecksums({ parts, checksums }, binding, serverKeys)).toEqual(own)
+      }),
+    )
+    const column = (title: string) => Buffer.concat([lp(title), Buffer.of(0, 0)])
+    for (const wrong of [
+      Buffer.concat([u32(2), column('b'), column('a')]),
+      Buffer.concat([u32(2), column('a'), column('a')]),
+      Buffer.concat([u32(1), lp('a'), Buffer.of(0, 2)]),
+      Buffer.concat([u32(1), column('a'), Buffer.of(0)]),
+      u32(1),
+    ]) {
+      expect(() => decodePartChecksums({ parts: plain, checksums: wrong }, binding, serverKeys)).toThrow(
+        expect.objectContaining({ code: 'ObjectDamaged' }),
+      )
+    }
   })
 
   it.each<[string, PartTable]>([

@@ -199,10 +199,29 @@ describe('multipart uploads', () => {
     const read = await get(cipher, name, { record, body: Buffer.concat([again.body, third.body]) })
     expect(read.equals(Buffer.concat([pattern(10, 'second try'), pattern(10, 'third')]))).toBe(true)
     expect(cipher.inspectObjectParts(name, record)).toEqual([
-      { number: 1, size: 10, checksums: none, range: { start: 0, end: 9 } },
-      { number: 3, size: 10, checksums: none, range: { start: 10, end: 19 } },
+      { number: 1, size: 10, offset: 0, checksums: none },
+      { number: 3, size: 10, offset: 10, checksums: none },
     ])
     expect(cipher.inspectParts(name, blob, [first.part, third.part])).toEqual([first.info, third.info])
+  })
+
+  it.each(every)('under $mode are read by part, empty ones too', async (encryption) => {
+    const { cipher } = setup()
+    const parts = new Map([
+      [2, pattern(FRAME + 1, '2')],
+      [3, Buffer.alloc(0)],
+      [9, pattern(3, '9')],
+    ])
+    const { record, body } = await upload(cipher, { name, encryption, parts })
+    const open = (part: number, range?: { start: number; end: number }) =>
+      cipher.openForRead({ name, record, customerKey: keyFor(encryption), authorize: anyone, part, range })
+    for (const [number, bytes] of parts) {
+      const object = await open(number)
+      expect(object.length).toBe(bytes.length)
+      expect((await joined(object.read(fetchFrom(body)))).equals(bytes)).toBe(true)
+    }
+    await expect(open(1)).rejects.toThrow(RangeError)
+    await expect(open(2, { start: 0, end: 0 })).rejects.toThrow(TypeError)
   })
 
   it.each([0, 10_001, 1.5, Number.NaN])('have no part %d', async (number) => {
@@ -227,7 +246,7 @@ describe('multipart uploads', () => {
       number: 10_000,
       size: 1,
       checksums: new Map([['crc32', '10000']]),
-      range: { start: 9999, end: 9999 },
+      offset: 9999,
     })
     const more = cipher.completeUpload({ name, upload: blob, parts: [...parts, parts[0] as Buffer] })
     await expect(more).rejects.toThrow(RangeError)
@@ -530,6 +549,21 @@ describe('a change of the server key', () => {
 })
 
 describe('streams', () => {
+  it.each(every)('of $mode go byte by byte, and in one chunk', async (encryption) => {
+    const { cipher } = setup()
+    const plaintext = pattern(FRAME + 3, 'x')
+    const customer = { customerKey: keyFor(encryption) }
+    for (const size of [undefined, plaintext.length]) {
+      const sized = size === undefined ? {} : { size }
+      const bytewise = await put(cipher, name, encryption, chunksOf(plaintext, 1), sized)
+      const whole = await put(cipher, name, encryption, [plaintext], sized)
+      for (const stored of [bytewise, whole]) {
+        expect((await get(cipher, name, stored, { ...customer, cut: 1 })).equals(plaintext)).toBe(true)
+        expect((await get(cipher, name, stored, { ...customer, cut: 1 << 20 })).equals(plaintext)).toBe(true)
+      }
+    }
+  })
+
   it.each(every)('of $mode take and give Node streams', async (encryption) => {
     const { cipher } = setup()
     const plaintext = pattern(5 * FRAME + 1, 'x')

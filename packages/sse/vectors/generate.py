@@ -130,7 +130,9 @@ def make(case):
     flags, extra = (1 if encrypted else 0), b""
     if any(checksum_lists):
         flags |= 2
-        maps = b"".join(text_map(c) for c in checksum_lists)
+        names = sorted({n.encode() for c in checksum_lists for n, _ in c})
+        maps = u32(len(names)) + b"".join(lp(n) + b"".join(
+            b"\1" + lp(dict(c)[n.decode()].encode()) if n.decode() in dict(c) else b"\0" for c in checksum_lists) for n in names)
         extra = lp(sealed(b"metadata", b"object-parts", "kms/object-parts-details/v1", binding, entries, maps, rnd("parts nonce", 24))
                    if encrypted else maps)
     table = b"KMSP" + bytes([1, flags]) + entries + extra
@@ -166,7 +168,7 @@ CASES = [
     {"name": "SSE-S3, multipart", "mode": "SSE-S3", "bucket": "photos", "key": "k", "parts": [[1, 65536], [2, 0], [10000, 131071]]},
     {"name": "SSE-KMS, multipart with checksums", "mode": "SSE-KMS", "bucket": "photos", "key": "k", "context": [["team", "red"]],
      "headers": HEADERS, "checksums": [["crc32", "AAAAAA==-2"]], "parts": [[2, 70000], [3, 1]],
-     "part_checksums": [[["crc32", "AAAAAA=="]], []]},
+     "part_checksums": [[["sha256", "AAAA"], ["crc32", "AAAAAA=="]], [["sha256", ""]]]},
     {"name": "SSE-C, multipart", "mode": "SSE-C", "bucket": "photos", "key": "k", "parts": [[1, 65537]]},
     {"name": "plain, multipart with checksums", "mode": "plain", "bucket": "photos", "key": "k", "parts": [[1, 10], [2, 20]],
      "part_checksums": [[["crc32", "AAAAAA=="]], [["crc32", "AAAAAQ=="]]]},

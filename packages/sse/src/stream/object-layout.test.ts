@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PartTable } from '../record/part-table.ts'
-import { partRange, plainSize, planRead, storedSize } from './object-layout.ts'
+import { plainSize, planPart, planRead, storedSize } from './object-layout.ts'
 
 const FRAME = 65_536
 const salt = Buffer.alloc(32)
@@ -91,14 +91,11 @@ describe('what is read for a range', () => {
   })
 })
 
-describe('the range of a part', () => {
-  it('is where its bytes are in the object', () => {
-    const parts = table([4, 0, 6])
-    expect([0, 1, 2].map((index) => partRange(parts, index))).toEqual([
-      { start: 0, end: 3 },
-      undefined,
-      { start: 4, end: 9 },
-    ])
-    expect(() => partRange(parts, 3)).toThrow(RangeError)
+describe('what is read for a part', () => {
+  it('is all of it and nothing else, also when it is empty', () => {
+    const parts = table([4, 0, 6]).map((part, index) => ({ ...part, number: 10 * (index + 1) }))
+    const all = planRead(parts)
+    for (const [index, number] of [10, 20, 30].entries()) expect(planPart(parts, number)).toEqual([all[index]])
+    for (const none of [0, 1, 11, 40]) expect(() => planPart(parts, none)).toThrow(RangeError)
   })
 })

@@ -50,12 +50,14 @@ function storedPartSize({ size, salt }: PartTable[number]): number {
   return salt.length === 0 ? size : storedSize(size)
 }
 
-/** The plaintext a part of a multipart object holds, as a range of the object; `undefined` when it is empty. */
-export function partRange(parts: PartTable, partIndex: number): ByteRange | undefined {
-  const size = parts[partIndex]?.size
-  if (size === undefined) throw new RangeError(`there is no part ${partIndex}`)
-  const start = parts.slice(0, partIndex).reduce((sum, part) => sum + part.size, 0)
-  return size === 0 ? undefined : { start, end: start + size - 1 }
+/** What has to be read for all of one part; an empty one is read as well, for its only frame. Throws `RangeError` for one that is not there. */
+export function planPart(parts: PartTable, number: number): readonly PartRead[] {
+  let partOffset = 0
+  for (const [partIndex, part] of parts.entries()) {
+    if (part.number === number) return [readAll(part, partIndex, partOffset)]
+    partOffset += storedPartSize(part)
+  }
+  throw new RangeError(`there is no part ${number}`)
 }
 
 /**
@@ -72,10 +74,13 @@ export function planRead(parts: PartTable, range?: ByteRange): readonly PartRead
   let plainOffset = 0
   let partOffset = 0
   for (const [partIndex, part] of parts.entries()) {
-    const start = range === undefined ? 0 : Math.max(0, range.start - plainOffset)
-    const end = range === undefined ? part.size - 1 : Math.min(part.size - 1, range.end - plainOffset)
-    if (start <= end) reads.push(readWithin(part, partIndex, partOffset, start, end))
-    else if (range === undefined) reads.push(readEmpty(part, partIndex, partOffset))
+    if (range === undefined) {
+      reads.push(readAll(part, partIndex, partOffset))
+    } else {
+      const start = Math.max(0, range.start - plainOffset)
+      const end = Math.min(part.size - 1, range.end - plainOffset)
+      if (start <= end) reads.push(readWithin(part, partIndex, partOffset, start, end))
+    }
     plainOffset += part.size
     partOffset += storedPartSize(part)
   }
@@ -102,7 +107,8 @@ function readWithin(
   return { segments, partIndex, firstFrame, endsStream, frameBytes: sealedEnd - sealedStart, skip, take }
 }
 
-function readEmpty(part: PartTable[number], partIndex: number, partOffset: number): PartRead {
+function readAll(part: PartTable[number], partIndex: number, partOffset: number): PartRead {
+  if (part.size > 0) return readWithin(part, partIndex, partOffset, 0, part.size - 1)
   const frameBytes = part.salt.length === 0 ? 0 : sealedSize(0)
   const end = storedPartSize(part)
   const segments = end === 0 ? [] : [{ partIndex, partNumber: part.number, partOffset, start: 0, end }]

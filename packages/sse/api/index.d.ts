@@ -300,6 +300,7 @@ export interface OpenForRead {
     readonly customerKey?: CustomerKey | undefined;
     readonly authorize: Authorize;
     readonly range?: ByteRange | undefined;
+    readonly part?: number | undefined;
 }
 export interface ReadableObject {
     readonly info: ObjectInfo;
@@ -312,12 +313,12 @@ export interface ObjectPartInfo {
     readonly number: number;
     readonly size: number;
     readonly checksums: TextMap;
-    readonly range: ByteRange | undefined;
+    readonly offset: number;
 }
 export declare function inspectObject(name: ObjectName, metadata: Buffer, serverKeys: ServerKeys): ObjectInfo;
 export declare function inspectObjectParts(name: ObjectName, record: Pick<ObjectRecord, 'metadata' | 'parts'>, serverKeys: ServerKeys): readonly ObjectPartInfo[];
 export declare function openForRead(request: OpenForRead, keyring: ObjectKeyring, serverKeys: ServerKeys): Promise<ReadableObject>;
-export declare function verifiedKey({ name, record, customerKey, authorize }: Omit<OpenForRead, 'range'>, metadata: ObjectMetadata, parts: PartTable, binding: Buffer, keyring: ObjectKeyring): Promise<Buffer | undefined>;
+export declare function verifiedKey({ name, record, customerKey, authorize }: Omit<OpenForRead, 'range' | 'part'>, metadata: ObjectMetadata, parts: PartTable, binding: Buffer, keyring: ObjectKeyring): Promise<Buffer | undefined>;
 export declare function partTableOf(metadata: ObjectMetadata, bytes: Buffer): StoredPartTable;
 
 // object-record.d.ts
@@ -703,7 +704,8 @@ export interface WriteRequest {
 export declare function decideWriteEncryption({ header, bucket, transport }: WriteRequest): WriteEncryption;
 
 // rewrap.d.ts
-import { type Authorize } from '@kms/core';
+import type { Buffer } from 'node:buffer';
+import { type Authorize, type ServerKeys } from '@kms/core';
 import { type KeyUse } from './keys/key-blob.ts';
 import type { ObjectKeyring } from './keys/object-keys.ts';
 import { type ObjectName } from './keys/object-name.ts';
@@ -715,10 +717,10 @@ export interface Rewrap {
     readonly authorize: Authorize;
 }
 export interface Rewrapped {
-    readonly record: ObjectRecord;
+    readonly keys: Buffer;
     readonly keyUse: KeyUse;
 }
-export declare function rewrap(request: Rewrap, keyring: ObjectKeyring, sealing: Sealing): Promise<Rewrapped>;
+export declare function rewrap(request: Rewrap, keyring: ObjectKeyring, serverKeys: ServerKeys): Promise<Rewrapped>;
 export declare function resealRecord(name: ObjectName, record: ObjectRecord, sealing: Sealing): ObjectRecord;
 
 // stream/object-layout.d.ts
@@ -745,7 +747,7 @@ export interface PartRead {
 }
 export declare function storedSize(size: number): number;
 export declare function plainSize(stored: number): number | undefined;
-export declare function partRange(parts: PartTable, partIndex: number): ByteRange | undefined;
+export declare function planPart(parts: PartTable, number: number): readonly PartRead[];
 export declare function planRead(parts: PartTable, range?: ByteRange): readonly PartRead[];
 
 // stream/open-parts.d.ts

@@ -69,7 +69,10 @@ export interface ObjectCipher {
    * missing or out of place, `AccessDenied` for the wrong one, `RangeError` for a range or part that is not in the object.
    */
   openForRead(request: OpenForRead): Promise<ReadableObject>
-  /** Wraps an object's key anew under the current version of its KMS key; touches no body. */
+  /**
+   * Wraps an object's key anew under the current version of its KMS key; touches neither body nor metadata. Throws `InvalidRequest` for an
+   * object that needs no KMS key.
+   */
   rewrap(request: Rewrap): Promise<Rewrapped>
   /** Seals a record anew under the current server key. */
   reseal(name: ObjectName, record: ObjectRecord): ObjectRecord
@@ -92,7 +95,7 @@ export function createObjectCipher(options: ObjectCipherOptions): ObjectCipher {
     inspect: (name, metadata) => inspectObject(name, metadata, serverKeys),
     inspectObjectParts: (name, record) => inspectObjectParts(name, record, serverKeys),
     openForRead: (request) => openForRead(request, keyring, serverKeys),
-    rewrap: (request) => rewrap(request, keyring, sealing),
+    rewrap: (request) => rewrap(request, keyring, serverKeys),
     reseal: (name, record) => resealRecord(name, record, sealing),
     clear: () => bucketKeys.clear(),
   }

@@ -1,5 +1,6 @@
+import type { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
-import { type Authorize, kmsError } from '@kms/core'
+import { type Authorize, kmsError, type ServerKeys } from '@kms/core'
 import { decodeObjectKeys, encodeObjectKeys, envelopeUse, type KeyUse } from './keys/key-blob.ts'
 import type { ObjectKeyring } from './keys/object-keys.ts'
 import { type ObjectName, objectBinding } from './keys/object-name.ts'
@@ -19,19 +20,19 @@ export interface Rewrap {
 }
 
 export interface Rewrapped {
-  /** To be stored in place of the old one, unless the object was overwritten meanwhile. */
-  readonly record: ObjectRecord
-  /** Instead of the old record's `keyUseOf`. */
+  /** To be stored in place of the record's, unless the object was overwritten meanwhile. */
+  readonly keys: Buffer
+  /** Instead of the old one's `keyUseOf`. */
   readonly keyUse: KeyUse
 }
 
 /**
- * Wraps an object's key anew, under the current version of its KMS key in the active store: the body, and what is verified of the record,
+ * Wraps an object's key anew, under the current version of its KMS key in the active store: body, metadata and part table
  * stay as they are. A wrong or damaged record is refused, never re-wrapped. Throws `InvalidRequest` for objects no KMS key is needed for.
  */
-export async function rewrap(request: Rewrap, keyring: ObjectKeyring, sealing: Sealing): Promise<Rewrapped> {
+export async function rewrap(request: Rewrap, keyring: ObjectKeyring, serverKeys: ServerKeys): Promise<Rewrapped> {
   const { name, record, authorize } = request
-  const metadata = decodeObjectMetadata(record.metadata, name, sealing.serverKeys)
+  const metadata = decodeObjectMetadata(record.metadata, name, serverKeys)
   const { mode, bucketKey, context } = metadata
   if (mode !== 'SSE-KMS' && mode !== 'SSE-S3') {
     throw kmsError('InvalidRequest', { reason: 'No KMS key protects this object; there is nothing to wrap anew.' })
@@ -49,7 +50,7 @@ export async function rewrap(request: Rewrap, keyring: ObjectKeyring, sealing: S
         : { mode, bucketKey, context, keyName: envelopeUse(stored.envelope).keyId }
     const { keys, use } = await keyring.protect({ name, binding, encryption, authorize, objectKey })
     if (use === undefined) throw new TypeError('a KMS key wraps under a version')
-    return { record: { ...resealRecord(name, record, sealing), keys: encodeObjectKeys(keys) }, keyUse: use }
+    return { keys: encodeObjectKeys(keys), keyUse: use }
   } finally {
     objectKey.fill(0)
   }

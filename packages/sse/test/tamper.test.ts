@@ -103,6 +103,21 @@ describe.each(encrypted)('an object under %s', (_, encryption) => {
     }
   })
 
+  it('says nothing of its parts when any bit of them or of its metadata flips', () => {
+    const { metadata, parts } = multipart.record
+    expect(cipher.inspectObjectParts(name, { metadata, parts })).toHaveLength(2)
+    const damaged = (record: Pick<ObjectRecord, 'metadata' | 'parts'>) => {
+      try {
+        cipher.inspectObjectParts(name, record)
+      } catch (error) {
+        return isKmsError(error)
+      }
+      return false
+    }
+    for (const bit of bits(parts)) expect(damaged({ metadata, parts: flipped(parts, bit) }), `bit ${bit}`).toBe(true)
+    for (const bit of bits(metadata)) expect(damaged({ metadata: flipped(metadata, bit), parts })).toBe(true)
+  })
+
   it.each(['metadata', 'parts', 'keys'] as const)('does not open when its %s blob is cut or longer', async (blob) => {
     const bytes = single.record[blob]
     const lengths = Array.from({ length: bytes.length }, (__, length) => bytes.subarray(0, length))

@@ -244,6 +244,56 @@ describe.each(signedEndpoints.map((e) => [`${e.method} ${e.path}`, e] as const))
   })
 })
 
+describe('a key by any of its names is the key it is', () => {
+  const spellings: Readonly<Record<string, (key: string) => string>> = {
+    'its alias': (key) => `${key}-alias`,
+    'alias/…': (key) => `alias/${key}-alias`,
+    'the ARN of the key': (key) => `arn:aws:kms:us-east-1:000000000000:key/${key}`,
+    'the ARN of the alias': (key) => `arn:aws:kms:::alias/${key}-alias`,
+  }
+  /** The samples that name a key by its id; the others name none, or several. */
+  const spelled = (sample: Sample, spell: (key: string) => string): Sample | undefined => {
+    const body: { readonly key_id?: string } | undefined = sample.body
+    if (body?.key_id !== undefined) return { ...sample, body: { ...body, key_id: spell(body.key_id) } }
+    if (sample.pathKey !== undefined) return { ...sample, pathKey: spell(sample.pathKey) }
+    const key = /^\?keyId=(.+)$/.exec(sample.query ?? '')?.[1]
+    return key === undefined ? undefined : { ...sample, query: `?keyId=${encodeURIComponent(spell(key))}` }
+  }
+  const insider = { authorize: () => {}, caller: { principal: 'test' } }
+  const keyEndpoints = signedEndpoints.filter(({ route }) => route.scope === 'key')
+
+  it.each(keyEndpoints.map((e) => [`${e.method} ${e.path}`, e] as const))('%s', async (_, { route, method, path }) => {
+    const sample = samples.get(route.operation) as Sample
+    const [allowed] = ROWS[route.operation] as (typeof ROWS)[string]
+    for (const [spelling, spell] of Object.entries(spellings)) {
+      for (const name of ['root', 'own key', 'other key', 'nothing']) {
+        await harness.manager.start({ force: false }, { principal: 'test' })
+        await sample.prepare?.()
+        for (const key of ['main-key', 'other']) {
+          await harness.manager.keys.addAlias({ key, alias: `${key}-alias`, ...insider }).catch(() => {})
+        }
+        const changed = spelled(sample, spell)
+        if (changed === undefined) return
+        const sent = method === 'GET' ? {} : { body: changed.body }
+        const { status } = await harness.send(method, targetOf(path, changed), { as: users.get(name), ...sent })
+        expect([spelling, name, status]).toEqual([
+          spelling,
+          name,
+          name === 'root' || allowed.includes(name) ? 200 : 403,
+        ])
+      }
+    }
+  })
+
+  it('covers every operation that names one key', () => {
+    const named = [...samples].filter(([, sample]) => spelled(sample, (key) => key) !== undefined).map(([name]) => name)
+    expect(named).toEqual(
+      expect.arrayContaining(['describeKey', 'describeKeyByQuery', 'generateDataKey', 'disableKey']),
+    )
+    expect(named.length).toBeGreaterThan(12)
+  })
+})
+
 describe('STS', () => {
   /** Whoever has a long-term key assumes itself; who is what it is already knows that. */
   const isSession = (name: string): boolean => name.startsWith('session')

@@ -132,7 +132,6 @@ const requests: readonly Row[] = [
   ['a method that is not there', 'configure', { method: 'GET' }, 405, 'MethodNotAllowed', /POST/],
   ['another one', 'keys', { method: 'PATCH', raw: '{}' }, 405, 'MethodNotAllowed'],
   ['a route that is not there', 'nothing', {}, 404, 'NoSuchRoute'],
-  ['a route of a later release', 'keys/rotate', { body: { key_id: 'main' } }, 404, 'NoSuchRoute'],
   [
     'a wrong secret',
     'stop',

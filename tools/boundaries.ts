@@ -11,6 +11,7 @@ export const allowedEdges: Readonly<Record<string, Readonly<Record<string, 'any'
   core: {},
   'backend-local': { core: 'any' },
   'backend-vault': { core: 'any' },
+  audit: { core: 'any' },
   sigv4: {},
   iam: {},
   'admin-api': { core: 'any', sigv4: 'any', iam: 'any' },

@@ -59,7 +59,13 @@ function outcomeOf(error: unknown): string {
 }
 
 /** A store that says no is well; these say that it can't answer. */
-const TROUBLE: ReadonlySet<string> = new Set(['BackendUnavailable', 'BackendTimeout', 'StorageFailed', 'InternalError'])
+const TROUBLE: ReadonlySet<string> = new Set([
+  'BackendUnavailable',
+  'BackendTimeout',
+  'BackendDenied',
+  'StorageFailed',
+  'InternalError',
+])
 
 function rounded(milliseconds: number): number {
   return Math.round(milliseconds * 1000) / 1000

@@ -15,6 +15,7 @@ import {
   systemClock,
   systemRandom,
 } from '@kms/core'
+import { openAudit, type ServerAudit } from './audit.ts'
 import { createBackendObserver } from './backend-observer.ts'
 import { type Bootstrap, bootstrapDocument } from './bootstrap-document.ts'
 import { type DataDirectory, prepareDataDirectory } from './data-directory.ts'
@@ -76,18 +77,21 @@ export async function startKmsServer({ given, environment, log }: KmsServerOptio
   const lock = await lockDataDirectory(data.path, `${host}:${port}`)
   let manager: KmsManager | undefined
   let identities: Identities | undefined
+  let audit: ServerAudit | undefined
   try {
     const keys = await prepareServerKeys(settings, data, log)
     identities = await openIdentities({ settings, keys, stateDirectory: data.state, log })
+    audit = await openAudit({ settings, keys, log })
     const watch = createWatch()
     const observer = createBackendObserver({ log, ...watch })
     const observed = drivers(data).map((driver) => observeDriver(driver, observer))
     manager = await bootManager({ settings, keys, data, drivers: observed, bootstrap, log, ...watch })
-    return await listen({ settings, manager, identities, lock, tls, defaultCredentials, log, ...watch })
+    return await listen({ settings, manager, identities, audit, lock, tls, defaultCredentials, log, ...watch })
   } catch (error) {
     identities?.close()
     try {
       await manager?.close()
+      await audit?.close()
     } finally {
       await lock.release()
     }
@@ -108,13 +112,13 @@ function createDrivers(
   log: Log,
 ): readonly BackendDriver[] {
   const { KMS_ALLOW_KEY_DIRS: allowKeyDirs, KMS_ALLOW_SECRET_FILES: allowSecretFiles } = settings
-  const { KMS_ALLOW_VAULT_HOSTS: allowHosts } = settings
+  const { KMS_ALLOW_VAULT_HOSTS: allowHosts, KMS_AUDIT_DIR: auditDir } = settings
   return [
     localDriver({
       rootKeyDir: rootKeys,
       environment: (name) => environment[name],
       policy: {
-        forbiddenDirs: [path],
+        forbiddenDirs: [path, ...(auditDir === undefined ? [] : [auditDir])],
         ...(allowKeyDirs === undefined ? {} : { allowKeyDirs }),
         ...(allowSecretFiles === undefined ? {} : { allowSecretFiles }),
       },
@@ -239,6 +243,7 @@ interface ListenOptions extends Watch {
   readonly settings: Settings
   readonly manager: KmsManager
   readonly identities: Identities
+  readonly audit: ServerAudit | undefined
   readonly lock: ServerLock
   readonly tls: TlsMaterial | undefined
   readonly defaultCredentials: boolean
@@ -246,7 +251,7 @@ interface ListenOptions extends Watch {
 }
 
 async function listen(options: ListenOptions): Promise<KmsServer> {
-  const { settings, manager, identities, lock, tls, defaultCredentials, log, metrics, tracing } = options
+  const { settings, manager, identities, audit, lock, tls, defaultCredentials, log, metrics, tracing } = options
   const api = createApi(options)
   const router = createRouter({
     manager,
@@ -265,6 +270,7 @@ async function listen(options: ListenOptions): Promise<KmsServer> {
     ready: () => unreadiness(manager, server.draining) === undefined,
     inFlight: () => server.inFlight,
     keyCounts: () => census.counts(),
+    audit: () => audit?.files.statistics(),
   })
   const { host } = settings.KMS_LISTEN
   const { KMS_METRICS_LISTEN: metricsAddress } = settings
@@ -310,6 +316,7 @@ async function listen(options: ListenOptions): Promise<KmsServer> {
       if (!(await endsWithin(manager.close(), left))) {
         log.event('close_cut_off')
       }
+      await audit?.close()
       // Last: how the end went can be looked at until the end.
       await open?.drain(0)
       await lock.release()
@@ -345,11 +352,12 @@ async function listenOn(server: HttpServer, setting: string, address: ListenAddr
 }
 
 function createApi(options: ListenOptions): AdminApi {
-  const { settings, manager, identities, defaultCredentials, log, metrics, tracing } = options
+  const { settings, manager, identities, audit, defaultCredentials, log, metrics, tracing } = options
   const { credentials, directory, sts } = identities
   const { KMS_TRUSTED_PROXIES: proxies } = settings
   return createAdminApi({
     manager: tracing?.manager(manager) ?? manager,
+    ...(audit === undefined ? {} : { audit: audit.files }),
     credentials,
     directory,
     sts,

@@ -41,6 +41,11 @@ export interface Settings {
   readonly KMS_DRAIN_SECONDS: number
   readonly KMS_METRICS_LISTEN?: ListenAddress
   readonly KMS_METRICS_TOKEN?: Secret
+  readonly KMS_AUDIT_DIR?: string
+  readonly KMS_AUDIT_SYNC: 'always' | 'interval' | 'never'
+  readonly KMS_AUDIT_FULL: 'block' | 'drop'
+  readonly KMS_AUDIT_FILE_MIB: number
+  readonly KMS_AUDIT_DATA_PERCENT: number
   readonly KMS_ALLOW_KEY_DIRS?: readonly string[]
   readonly KMS_ALLOW_VAULT_HOSTS?: readonly string[]
   readonly KMS_ALLOW_HTTP_VAULT?: boolean
@@ -193,6 +198,37 @@ export const settingTable: SettingTable = {
     schema: bearerToken,
     value: 'secret',
     summary: 'Bearer token that may read /metrics.',
+  },
+  KMS_AUDIT_DIR: {
+    schema: path,
+    value: 'directory',
+    summary: 'Where audit records are kept; one server each. Unset: none are.',
+  },
+  KMS_AUDIT_SYNC: {
+    schema: choice(['always', 'interval', 'never']),
+    value: 'always|interval|never',
+    default: 'always',
+    summary: 'When audit records are made durable: before the answer, every second, or when the system does.',
+  },
+  KMS_AUDIT_FULL: {
+    schema: choice(['block', 'drop']),
+    value: 'block|drop',
+    default: 'block',
+    summary:
+      'What happens while audit records cannot be written: nothing is done without, or they are dropped and counted.',
+  },
+  KMS_AUDIT_FILE_MIB: {
+    schema: integer(1, 1024),
+    value: '1-1024',
+    default: '64',
+    summary: 'Size at which an audit file is followed by the next one, in MiB.',
+  },
+  KMS_AUDIT_DATA_PERCENT: {
+    schema: integer(0, 100),
+    value: '0-100',
+    default: '100',
+    summary:
+      'How many of 100 audit records of successful object reads and writes are kept; denials and errors always are.',
   },
   KMS_ALLOW_KEY_DIRS: {
     schema: list(absoluteDirectory),

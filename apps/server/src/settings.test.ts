@@ -123,6 +123,23 @@ const table: Readonly<Record<SettingName, { good: [string, unknown][]; bad: stri
     bad: ['', '301', '-1', '1e1', '5s'],
   },
   KMS_METRICS_LISTEN: { good: [['127.0.0.1:9001', { host: '127.0.0.1', port: 9001 }]], bad: ['', '9001'] },
+  KMS_AUDIT_DIR: { good: [['/a/audit', '/a/audit']], bad: [''] },
+  KMS_AUDIT_SYNC: { good: [['interval', 'interval']], bad: ['', 'often'] },
+  KMS_AUDIT_FULL: { good: [['drop', 'drop']], bad: ['', 'ignore'] },
+  KMS_AUDIT_FILE_MIB: {
+    good: [
+      ['1', 1],
+      ['1024', 1024],
+    ],
+    bad: ['0', '1025', ''],
+  },
+  KMS_AUDIT_DATA_PERCENT: {
+    good: [
+      ['0', 0],
+      ['100', 100],
+    ],
+    bad: ['101', '-1', '1.5'],
+  },
   KMS_METRICS_TOKEN: { good: [['scrape-me', 'scrape-me']], bad: ['', 'short', 'has a space'] },
   KMS_ALLOW_KEY_DIRS: {
     good: [
@@ -252,6 +269,10 @@ it('the defaults, and nothing else, are there when nothing is given', () => {
     KMS_LOG_LEVEL: 'info',
     KMS_AUTH_FAILURES_PER_MINUTE: 600,
     KMS_DRAIN_SECONDS: 10,
+    KMS_AUDIT_SYNC: 'always',
+    KMS_AUDIT_FULL: 'block',
+    KMS_AUDIT_FILE_MIB: 64,
+    KMS_AUDIT_DATA_PERCENT: 100,
     KMS_COMPAT_SERVER_INFO: true,
   })
 })

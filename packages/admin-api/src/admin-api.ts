@@ -1,10 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
-import { type Clock, isKmsError, type KmsManager, kmsError, systemClock } from '@kms/core'
-import { type CredentialStore, createAuthorizer, type IamDirectory, type Sts } from '@kms/iam'
+import {
+  type AuditRecord,
+  type AuditSink,
+  type Clock,
+  isKmsError,
+  type KmsManager,
+  kmsError,
+  systemClock,
+} from '@kms/core'
+import { type CredentialStore, createAuthorizer, type IamDirectory, isIamError, type Sts } from '@kms/iam'
 import { isSigV4Error } from '@kms/sigv4'
 import { type Context, Hono } from 'hono'
 import { type AuthenticatedRequest, createAuthenticator, type Guard } from './access/authenticate.ts'
+import { createDecisions, type Decisions } from './access/decisions.ts'
 import { createFailureThrottle } from './access/failure-throttle.ts'
 import { createGate, denied, type Gate, type Permission } from './access/gate.ts'
 import { judgeRefusal } from './access/judge-refusal.ts'
@@ -53,6 +62,8 @@ export interface AdminApiOptions {
   /** Who sent a request; the other end of its connection unless given. A server behind trusted proxies knows more. */
   readonly peer?: (request: ReceivedRequest) => Peer
   readonly guard?: Guard
+  /** Keeps a record of every decision about a caller who wants to use a key or to change something, and of every denial. */
+  readonly audit?: AuditSink
   /** Must not throw. */
   readonly log?: (entry: AdminLogEntry) => void
 }
@@ -104,6 +115,7 @@ interface Trace {
   allow?: string
   authenticated?: AuthenticatedRequest
   gate?: Gate
+  decisions?: Decisions
   /** Whether the caller was let in to an operation on the service. */
   admitted?: boolean
 }
@@ -113,6 +125,8 @@ type SignedRoute = Exclude<Route, PublicRoute>
 /** An authenticated request on its way through a route. */
 interface Work {
   readonly gate: Gate
+  /** For what it does besides. */
+  readonly makeGate: (permission: Permission) => Gate
   /** Filled as far as the request can be read. */
   readonly input: { -readonly [F in keyof RouteInput]: RouteInput[F] }
   readonly authenticated: AuthenticatedRequest
@@ -126,7 +140,7 @@ const SERVICES = ['s3', 'execute-api', 'kms', 'sts'] as const
 /** Makes the admin API of a manager. */
 export function createAdminApi(options: AdminApiOptions): AdminApi {
   const { manager, log, settings = {}, clock = systemClock, requestId = () => randomUUID() } = options
-  const { elapsed = () => performance.now() } = options
+  const { elapsed = () => performance.now(), audit } = options
   const now = (): number => clock.now()
   const authorizer = createAuthorizer({ compatServerInfo: settings.compatServerInfo ?? true, now })
   const throttle = createFailureThrottle({ perMinute: settings.authFailuresPerMinute ?? 0, clock })
@@ -157,6 +171,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     const trace = traceOf(request)
     try {
       const { body, etag } = await serve(trace)
+      if (audit !== undefined) await audit.record(auditRecords(trace, 'ok'))
       note(trace, 200)
       return jsonAnswer(
         trace.requestId,
@@ -166,7 +181,18 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
         etag === undefined ? [] : ['etag', etag],
       )
     } catch (error) {
-      return refuse(error, trace)
+      return refuse(await recordRefusal(error, trace), trace)
+    }
+  }
+
+  /** The error to answer with: that no record can be kept, where that is so. */
+  async function recordRefusal(error: unknown, trace: Trace): Promise<unknown> {
+    if (audit === undefined || isKmsError(error, 'AuditUnavailable')) return error
+    try {
+      await audit.record(auditRecords(trace, publicError(error).code))
+      return error
+    } catch (unkept) {
+      return unkept
     }
   }
 
@@ -191,10 +217,15 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   async function serveSigned(route: SignedRoute, rawKey: string | undefined, trace: Trace): Promise<Reply> {
     const authenticated = await authenticate(trace.request, route.maxBodyBytes)
     trace.authenticated = authenticated
-    const gate = createGate(authorizer, authenticated, route.permission)
+    if (audit !== undefined) {
+      if (effectOf(route) !== 'read') audit.admit()
+      trace.decisions = createDecisions()
+    }
+    const makeGate = gateMaker(authenticated, trace.decisions)
+    const gate = makeGate(route.permission)
     trace.gate = gate
     const input = { json: undefined, query: NO_PARAMETERS, pathKey: undefined }
-    const work = { gate, input, authenticated, rawKey, requestId: trace.requestId }
+    const work = { gate, makeGate, input, authenticated, rawKey, requestId: trace.requestId }
     if (route.scope === 'key') return serveKey(route, work)
     if (route.scope === 'items') return serveItems(route, work)
     gate.requireService()
@@ -216,13 +247,13 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     try {
       return await call(route, work)
     } catch (error) {
-      if (!isKmsError(error, 'AccessDenied')) requireSomeAction(route.permission, gateMaker(work.authenticated))
+      if (!isKmsError(error, 'AccessDenied')) requireSomeAction(route.permission, work.makeGate)
       throw error
     }
   }
 
-  function gateMaker(authenticated: AuthenticatedRequest): (permission: Permission) => Gate {
-    return (permission) => createGate(authorizer, authenticated, permission)
+  function gateMaker(authenticated: AuthenticatedRequest, decisions?: Decisions): Work['makeGate'] {
+    return (permission) => createGate(authorizer, authenticated, permission, decisions)
   }
 
   function call(route: SignedRoute, work: Work): Promise<Reply> | Reply {
@@ -246,8 +277,8 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       ifMatch: headerOf(request, 'if-match'),
       authorize: gate.authorize,
       learn: gate.learn,
-      alsoRequire: (permission) => createGate(authorizer, work.authenticated, permission).requireService(),
-      gateFor: gateMaker(work.authenticated),
+      alsoRequire: (permission) => work.makeGate(permission).requireService(),
+      gateFor: work.makeGate,
       tell: (error) => disclose(error, work.requestId),
     })
   }
@@ -281,13 +312,14 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       }
       if (page.admits?.(request) !== true) {
         trace.authenticated = await authenticate(request)
-        createGate(authorizer, trace.authenticated, page.permission).requireService()
+        trace.decisions = audit && createDecisions()
+        createGate(authorizer, trace.authenticated, page.permission, trace.decisions).requireService()
       }
       const { contentType, text } = await page.read()
       note(trace, 200)
       return textAnswer(trace.requestId, contentType, text)
     } catch (error) {
-      return refuse(error, trace)
+      return refuse(await recordRefusal(error, trace), trace)
     }
   }
 
@@ -305,12 +337,19 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       if (options.sts === undefined) {
         throw kmsError('UnsupportedOperation', { reason: 'This server gives no temporary credentials.' })
       }
+      audit?.admit()
+      trace.decisions = audit && createDecisions()
       const { action, xml } = await answerSts(options.sts, authenticated, trace.requestId)
       trace.operation = action
+      trace.decisions?.add(`sts:${action}`, undefined, true)
+      if (audit !== undefined) await audit.record(auditRecords(trace, 'ok'))
       note(trace, 200)
       return xmlAnswer(trace.requestId, 200, xml)
     } catch (error) {
-      return refuseXml(error, trace)
+      if (isKmsError(error, 'AccessDenied') || isIamError(error, 'AccessDenied')) {
+        trace.decisions?.add('sts:AssumeRole', undefined, false)
+      }
+      return refuseXml(await recordRefusal(error, trace), trace)
     }
   }
 
@@ -376,6 +415,28 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     },
     refuse: (c, error) => toResponse(refuse(error, traceOf(receiveRequest(c)))),
   }
+}
+
+/** Looking at something needs a record only where it was denied. */
+function auditRecords(trace: Trace, outcome: AuditRecord['outcome']): AuditRecord[] {
+  const { authenticated, decisions, route, requestId } = trace
+  if (authenticated === undefined || decisions === undefined) return []
+  const { principal, peer } = authenticated
+  const reads = route !== undefined && effectOf(route) === 'read'
+  return decisions.all
+    .filter(({ decision }) => decision === 'deny' || !reads)
+    .map(({ action, keyId, decision }) => ({
+      plane: 'admin',
+      operation: route?.operation ?? trace.operation ?? 'sts',
+      action,
+      decision,
+      outcome: decision === 'deny' ? 'AccessDenied' : outcome,
+      principal: principal.name,
+      ...(principal.accessKeyId === undefined ? {} : { accessKeyId: principal.accessKeyId }),
+      ...(peer.address === undefined ? {} : { address: peer.address }),
+      requestId,
+      ...(keyId === undefined ? {} : { keyId }),
+    }))
 }
 
 function retryAfter({ retryAfterSeconds }: PublicError): readonly string[] {

@@ -1,3 +1,4 @@
+export type { AuditRecord, AuditSink } from './audit/audit-sink.ts'
 export type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary/canary-store.ts'
 export { createFileCanaryStore, type FileCanaryStoreOptions } from './canary/file-canary-store.ts'
 export { type Clock, systemClock, timestamp } from './clock.ts'

@@ -1,5 +1,5 @@
 /** The parts of the server that speak; a line's `target` is `rustfs::kms::<part>`. */
-type LogPart = 'server' | 'state' | 'iam' | 'manager' | 'admin' | 'backend'
+type LogPart = 'server' | 'state' | 'iam' | 'manager' | 'admin' | 'audit' | 'backend'
 
 export interface EventSpec<Field extends string = string> {
   /** Lines of `backend` name the backend behind it: `rustfs::kms::backend::local`. */
@@ -91,6 +91,10 @@ interface EventFieldTable {
   readonly access_denied: RequestField
   readonly request_failed: 'request_id' | 'error'
   readonly signature_mismatch: 'request_id' | 'canonical_request' | 'string_to_sign'
+  readonly audit_opened: 'path' | 'key_id' | 'public_key'
+  readonly audit_checkpoint: 'chain' | 'seq' | 'head'
+  readonly audit_failing: 'reason' | 'policy'
+  readonly audit_recovered: 'missed'
   readonly backend_operation: 'operation' | 'outcome' | 'duration_ms'
   readonly backend_failing: 'operation' | 'outcome'
   readonly backend_recovered: 'operation' | 'failures'
@@ -467,6 +471,34 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     message: 'A signature does not match what was received.',
     fields: { request_id: true, canonical_request: true, string_to_sign: true },
     meaning: 'What it was compared with, for comparing it with what the client signed; tokens and keys show as `***`.',
+  },
+  audit_opened: {
+    part: 'audit',
+    level: 'info',
+    message: 'Audit records are kept.',
+    fields: { path: true, key_id: true, public_key: true },
+    meaning: 'Keep the public key elsewhere: `audit verify` checks the signatures with it.',
+  },
+  audit_checkpoint: {
+    part: 'audit',
+    level: 'info',
+    message: 'An audit checkpoint was written.',
+    fields: { chain: true, seq: true, head: true },
+    meaning: 'Keep the head elsewhere: an end that was cut off shows only against it.',
+  },
+  audit_failing: {
+    part: 'audit',
+    level: 'error',
+    message: 'Audit records cannot be written.',
+    fields: { reason: true, policy: true },
+    meaning: 'With the policy `block` nothing is done for anybody until they can.',
+  },
+  audit_recovered: {
+    part: 'audit',
+    level: 'warn',
+    message: 'Audit records are written again.',
+    fields: { missed: true },
+    meaning: 'So many have no line; a line says so.',
   },
   backend_operation: {
     part: 'backend',

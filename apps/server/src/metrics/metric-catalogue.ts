@@ -30,6 +30,10 @@ export type MetricName =
   | 'kms_cache_evictions_total'
   | 'kms_cache_entries'
   | 'kms_key_changes_total'
+  | 'kms_audit_records_total'
+  | 'kms_audit_writing'
+  | 'kms_audit_checkpoint_sequence'
+  | 'kms_audit_checkpoint_timestamp_seconds'
   | 'kms_keys'
   | 'kms_keys_truncated'
   | 'kms_key_oldest_rotation_age_seconds'
@@ -137,6 +141,26 @@ export const metricCatalogue: Readonly<Record<MetricName, MetricSpec>> = {
     type: 'counter',
     help: 'Changes of keys by the event they are logged as.',
     labels: ['change'],
+  },
+  kms_audit_records_total: {
+    type: 'counter',
+    help: 'Audit records; result: written, missed (could not be written) or skipped (left out of a sample).',
+    labels: ['result'],
+  },
+  kms_audit_writing: {
+    type: 'gauge',
+    help: '1 while audit records can be written, 0 while they cannot; absent where none are kept.',
+    labels: [],
+  },
+  kms_audit_checkpoint_sequence: {
+    type: 'gauge',
+    help: 'Place of the last audit checkpoint in its chain.',
+    labels: [],
+  },
+  kms_audit_checkpoint_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the last audit checkpoint was written, in seconds since 1970.',
+    labels: [],
   },
   kms_keys: {
     type: 'gauge',

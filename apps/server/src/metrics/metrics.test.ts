@@ -28,6 +28,7 @@ const sources: MetricSources = {
   ready: () => true,
   inFlight: () => 4,
   keyCounts: () => counts,
+  audit: () => ({ records: 9, missed: 2, skipped: 1, writing: true, checkpoint: { seq: 12, at: 1000 } }),
 }
 const create = () => createMetrics({ version: '1.2.3', now: () => 1_700_000_000_000 })
 
@@ -59,6 +60,11 @@ it('shows the state of the service, the cache and the keys as they are when it i
     'kms_keys{state="Unreadable"} 1',
     'kms_keys_truncated 0',
     'kms_key_oldest_rotation_age_seconds 60',
+    'kms_audit_records_total{result="written"} 9',
+    'kms_audit_records_total{result="missed"} 2',
+    'kms_audit_writing 1',
+    'kms_audit_checkpoint_sequence 12',
+    'kms_audit_checkpoint_timestamp_seconds 1',
   ]) {
     expect(lines).toContain(line)
   }
@@ -77,12 +83,13 @@ it('says nothing about what is not there, and of a service that does not run tha
     ready: () => false,
     inFlight: () => 0,
     keyCounts: () => undefined,
+    audit: () => undefined,
   })
   const lines = await series(metrics)
   for (const line of ['kms_state{state="Error"} 1', 'kms_healthy 0', 'kms_ready 0', 'kms_cache_hits_total 0']) {
     expect(lines).toContain(line)
   }
-  for (const absent of ['kms_keys', 'kms_key_', 'kms_backend_credentials', 'kms_config_last']) {
+  for (const absent of ['kms_keys', 'kms_key_', 'kms_backend_credentials', 'kms_config_last', 'kms_audit']) {
     expect(lines.filter((line) => line.startsWith(absent))).toEqual([])
   }
   expect(lines.join('\n')).not.toContain('gone')
@@ -178,7 +185,7 @@ describe('what is written down', () => {
   it('no label can hold what a caller chose', () => {
     const labels = new Set(Object.values(metricCatalogue).flatMap((spec) => spec.labels))
     expect([...labels].sort()).toEqual(
-      ['backend', 'change', 'node', 'operation', 'outcome', 'plane', 'request', 'state', 'version'].sort(),
+      ['backend', 'change', 'node', 'operation', 'outcome', 'plane', 'request', 'result', 'state', 'version'].sort(),
     )
   })
 

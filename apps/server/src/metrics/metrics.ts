@@ -1,3 +1,4 @@
+import type { AuditStatistics } from '@kms/audit'
 import type { ManagerEvent, ManagerStatus } from '@kms/core'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { KeyCounts } from './key-census.ts'
@@ -10,6 +11,8 @@ export interface MetricSources {
   readonly ready: () => boolean
   readonly inFlight: () => number
   readonly keyCounts: () => KeyCounts | undefined
+  /** `undefined` where no records are kept. */
+  readonly audit: () => AuditStatistics | undefined
 }
 
 /** Counts and times what happens. No label holds a key id, a principal or anything else a caller chose. */
@@ -69,6 +72,10 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
     misses: counter('kms_cache_misses_total'),
     evictions: counter('kms_cache_evictions_total'),
     entries: gauge('kms_cache_entries'),
+    auditRecords: counter('kms_audit_records_total'),
+    auditWriting: gauge('kms_audit_writing'),
+    auditSequence: gauge('kms_audit_checkpoint_sequence'),
+    auditTime: gauge('kms_audit_checkpoint_timestamp_seconds'),
     keys: gauge('kms_keys'),
     keysTruncated: gauge('kms_keys_truncated'),
     oldestRotation: gauge('kms_key_oldest_rotation_age_seconds'),
@@ -76,13 +83,22 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
     reloadedAt: gauge('kms_config_last_reload_success_timestamp_seconds'),
   }
   // A series that says 0 before anything happened would be a statement.
-  for (const absent of [seen.reloaded, seen.reloadedAt, seen.tokenExpiry, seen.oldestRotation, seen.keysTruncated]) {
+  for (const absent of [
+    seen.reloaded,
+    seen.reloadedAt,
+    seen.tokenExpiry,
+    seen.oldestRotation,
+    seen.keysTruncated,
+    seen.auditWriting,
+    seen.auditSequence,
+    seen.auditTime,
+  ]) {
     absent.remove()
   }
   let sources: MetricSources | undefined
   let withProcess = false
 
-  function look({ status, ready, inFlight, keyCounts }: MetricSources): void {
+  function look({ status, ready, inFlight, keyCounts, audit }: MetricSources): void {
     const { status: wire, healthy, revision, retiredBackends, cache, credentialsExpireAt } = status()
     const state = typeof wire === 'string' ? wire : 'Error'
     for (const each of STATES) seen.state.labels(each).set(each === state ? 1 : 0)
@@ -98,6 +114,22 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
     seen.entries.set(cache?.entries ?? 0)
     show(seen.tokenExpiry, credentialsExpireAt && credentialsExpireAt / 1000)
     lookAtKeys(keyCounts())
+    lookAtAudit(audit())
+  }
+
+  function lookAtAudit(audit: AuditStatistics | undefined): void {
+    if (audit === undefined) return
+    seen.auditRecords.reset()
+    for (const [result, count] of Object.entries({
+      written: audit.records,
+      missed: audit.missed,
+      skipped: audit.skipped,
+    })) {
+      seen.auditRecords.labels(result).inc(count)
+    }
+    seen.auditWriting.set(audit.writing ? 1 : 0)
+    show(seen.auditSequence, audit.checkpoint?.seq)
+    show(seen.auditTime, audit.checkpoint && audit.checkpoint.at / 1000)
   }
 
   function lookAtKeys(counts: KeyCounts | undefined): void {

@@ -1,11 +1,12 @@
 import { type Authorize, type EncryptionContext, kmsError } from '@kms/core'
 import type { Authorizer, RequestContext } from '@kms/iam'
 import type { AuthenticatedRequest } from './authenticate.ts'
+import type { Decisions } from './decisions.ts'
 
 /** Actions of which one is enough; the first names the operation itself. */
 export type Permission = readonly [string, ...string[]]
 
-/** Decides for one caller and one operation, and remembers what it decided. */
+/** Decides for one caller and one operation, and remembers what it decided, also in `decisions` where those are kept. */
 export interface Gate {
   /** Checks the operation on a key, by its resolved id. Throws `AccessDenied`, which does not say which key that was. */
   readonly authorize: Authorize
@@ -25,6 +26,7 @@ export function createGate(
   authorizer: Authorizer,
   { principal, context }: Pick<AuthenticatedRequest, 'principal' | 'context'>,
   action: Permission,
+  decisions?: Decisions,
 ): Gate {
   let facts: RequestContext = context
   const gate: { -readonly [M in keyof Gate]: Gate[M] } = {
@@ -33,7 +35,9 @@ export function createGate(
     authorize(id) {
       gate.keyId = id
       const resource = `arn:aws:kms:::key/${id}`
-      if (!authorizer.authorize(principal, { action, resource, context: facts }).allowed) throw denied(action)
+      const { allowed } = authorizer.authorize(principal, { action, resource, context: facts })
+      decisions?.add(action[0], id, allowed)
+      if (!allowed) throw denied(action)
       gate.passed = true
     },
     learn(encryptionContext) {
@@ -43,14 +47,17 @@ export function createGate(
       facts = learned.set('kms:EncryptionContextKeys', [...encryptionContext.keys()])
     },
     requireService() {
-      if (!authorizer.authorize(principal, { action, context: facts }).allowed) throw denied(action)
+      const { allowed } = authorizer.authorize(principal, { action, context: facts })
+      decisions?.add(action[0], undefined, allowed)
+      if (!allowed) throw denied(action)
     },
     requireSomeKey() {
       const { reason } = authorizer.authorize(principal, { action, context: facts })
       // What is forbidden on the whole service is forbidden on every key, by whatever else it may be allowed.
       const forbidden = reason === 'explicit-deny'
-      if (forbidden || !action.some((name) => authorizer.mayOnSomeResource(principal, name, facts)))
-        throw denied(action)
+      if (!forbidden && action.some((name) => authorizer.mayOnSomeResource(principal, name, facts))) return
+      decisions?.add(action[0], undefined, false)
+      throw denied(action)
     },
   }
   return gate

@@ -355,6 +355,12 @@ export const errorCatalogue = {
     s3: 'ServiceUnavailable',
     template: 'The key store {store} refuses to {what}: {reason}. The operator of the key store can permit it.',
   },
+  AuditUnavailable: {
+    status: 503,
+    s3: 'ServiceUnavailable',
+    template:
+      'No audit record can be kept ({reason}), and this server does nothing without one. {consequence} Retry when the operator has mended it.',
+  },
   StorageFailed: {
     status: 503,
     s3: 'ServiceUnavailable',

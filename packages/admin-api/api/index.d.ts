@@ -36,6 +36,19 @@ export interface AuthenticatorOptions {
 }
 export declare function createAuthenticator(options: AuthenticatorOptions): (request: ReceivedRequest, maxBodyBytes?: number) => Promise<AuthenticatedRequest>;
 
+// access/decisions.d.ts
+import type { AuditRecord } from '@kms/core';
+export interface Decision {
+    readonly action: string;
+    readonly keyId: string | undefined;
+    readonly decision: AuditRecord['decision'];
+}
+export interface Decisions {
+    readonly all: readonly Decision[];
+    add(action: string, keyId: string | undefined, allowed: boolean): void;
+}
+export declare function createDecisions(): Decisions;
+
 // access/failure-throttle.d.ts
 import type { Clock } from '@kms/core';
 export interface FailureThrottleOptions {
@@ -52,6 +65,7 @@ export declare function createFailureThrottle(options: FailureThrottleOptions): 
 import { type Authorize, type EncryptionContext } from '@kms/core';
 import type { Authorizer } from '@kms/iam';
 import type { AuthenticatedRequest } from './authenticate.ts';
+import type { Decisions } from './decisions.ts';
 export type Permission = readonly [string, ...string[]];
 export interface Gate {
     readonly authorize: Authorize;
@@ -61,7 +75,7 @@ export interface Gate {
     requireService(): void;
     requireSomeKey(): void;
 }
-export declare function createGate(authorizer: Authorizer, { principal, context }: Pick<AuthenticatedRequest, 'principal' | 'context'>, action: Permission): Gate;
+export declare function createGate(authorizer: Authorizer, { principal, context }: Pick<AuthenticatedRequest, 'principal' | 'context'>, action: Permission, decisions?: Decisions): Gate;
 export declare function denied(action: Permission): Error;
 
 // access/peer.d.ts
@@ -72,7 +86,7 @@ export interface Peer {
 
 // admin-api.d.ts
 import type { RequestListener } from 'node:http';
-import { type Clock, type KmsManager } from '@kms/core';
+import { type AuditSink, type Clock, type KmsManager } from '@kms/core';
 import { type CredentialStore, type IamDirectory, type Sts } from '@kms/iam';
 import { type Context, Hono } from 'hono';
 import { type AuthenticatedRequest, type Guard } from './access/authenticate.ts';
@@ -97,6 +111,7 @@ export interface AdminApiOptions {
     readonly requestId?: (request: ReceivedRequest) => string;
     readonly peer?: (request: ReceivedRequest) => Peer;
     readonly guard?: Guard;
+    readonly audit?: AuditSink;
     readonly log?: (entry: AdminLogEntry) => void;
 }
 export interface AdminApi {

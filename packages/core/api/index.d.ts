@@ -2,6 +2,7 @@
 // a change here is a change others have to follow.
 
 // index.d.ts
+export type { AuditRecord, AuditSink } from './audit/audit-sink.ts';
 export type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary/canary-store.ts';
 export { createFileCanaryStore, type FileCanaryStoreOptions } from './canary/file-canary-store.ts';
 export { type Clock, systemClock, timestamp } from './clock.ts';
@@ -40,6 +41,25 @@ export { createSealedFileStore, type SealedDocument, type SealedFileStore, type 
 export type { ConfigStore, RevisionEntry, StateChange, StateCodecOptions, StateDocument, StoreEntry, Unconfirmed, } from './state/state-document.ts';
 export type { CacheStatistics } from './store/data-key-cache.ts';
 export type { ProofStep } from './store/prove.ts';
+
+// audit/audit-sink.d.ts
+import type { ErrorCode } from '../errors/catalogue.ts';
+export interface AuditRecord {
+    readonly plane: 'admin' | 'data';
+    readonly operation: string;
+    readonly action: string;
+    readonly decision: 'allow' | 'deny';
+    readonly outcome: 'ok' | ErrorCode;
+    readonly principal: string;
+    readonly accessKeyId?: string;
+    readonly address?: string;
+    readonly requestId: string;
+    readonly keyId?: string;
+}
+export interface AuditSink {
+    admit(): void;
+    record(records: readonly AuditRecord[]): Promise<void>;
+}
 
 // canary/canary-store.d.ts
 import type { Realm } from '../envelope/envelope.ts';
@@ -572,6 +592,11 @@ export declare const errorCatalogue: {
         readonly status: 503;
         readonly s3: 'ServiceUnavailable';
         readonly template: 'The key store {store} refuses to {what}: {reason}. The operator of the key store can permit it.';
+    };
+    readonly AuditUnavailable: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'No audit record can be kept ({reason}), and this server does nothing without one. {consequence} Retry when the operator has mended it.';
     };
     readonly StorageFailed: {
         readonly status: 503;

@@ -510,6 +510,11 @@ export declare const errorCatalogue: {
         readonly s3: 'ServiceUnavailable';
         readonly template: 'The key store {store} refuses to {what}: {reason}. The operator of the key store can permit it.';
     };
+    readonly AuditUnavailable: {
+        readonly status: 503;
+        readonly s3: 'ServiceUnavailable';
+        readonly template: 'No audit record can be kept ({reason}), and this server does nothing without one. {consequence} Retry when the operator has mended it.';
+    };
     readonly StorageFailed: {
         readonly status: 503;
         readonly s3: 'ServiceUnavailable';

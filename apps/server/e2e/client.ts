@@ -75,7 +75,10 @@ export function call(url: string, options: CallOptions = {}): Promise<Reply> {
       },
     )
     outgoing.on('error', reject)
-    outgoing.end(options.sent ?? raw)
+    const sent = options.sent ?? raw
+    // Node announces the body of a POST, but not that of a DELETE.
+    if (method === 'DELETE' && sent !== undefined) outgoing.setHeader('content-length', Buffer.byteLength(sent))
+    outgoing.end(sent)
   })
 }
 

@@ -7,6 +7,7 @@ export interface DataDirectory {
   readonly path: string
   readonly state: string
   readonly canaries: string
+  readonly imports: string
   readonly rootKeys: string
   /** Keys of offline copies. */
   readonly offline: string
@@ -24,6 +25,7 @@ export async function prepareDataDirectory(path: string): Promise<DataDirectory>
       path,
       state: join(path, 'state'),
       canaries: join(path, 'state', 'canaries'),
+      imports: join(path, 'state', 'imports'),
       rootKeys: join(path, 'root-keys'),
       offline: join(path, 'state', 'offline'),
       open: (mode & 0o077) !== 0,

@@ -5,6 +5,7 @@ import {
   type BackendDriver,
   createFileCanaryStore,
   createFileConfigStore,
+  createFileImportStore,
   createFileOfflineKeyStore,
   createKmsManager,
   isKmsError,
@@ -203,6 +204,7 @@ async function bootManager(options: BootOptions): Promise<KmsManager> {
       metrics.managerEvent(event)
       logManagerEvent(log, event)
     },
+    importStore: await createFileImportStore({ directory: data.imports, keys, random: systemRandom }),
     allowImmediateDeletion: settings.KMS_ALLOW_IMMEDIATE_DELETION ?? false,
   })
   try {

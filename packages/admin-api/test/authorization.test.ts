@@ -85,6 +85,9 @@ const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allBut
   disableKey: [['KMSKeyAdministrator', 'other key'], true],
   deleteKey: [['KMSKeyAdministrator', 'other key'], true],
   cancelKeyDeletion: [keepers, true],
+  // Into a key of any name; the administrators of keys do not bring their material.
+  getImportParameters: [nobody, true],
+  importKey: [nobody, true],
   updateKeyDescription: [keepers, true],
   tagKey: [keepers, true],
   untagKey: [keepers, true],

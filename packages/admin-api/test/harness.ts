@@ -1,3 +1,4 @@
+import { constants, createPublicKey, generateKeyPairSync, publicEncrypt } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,7 @@ import {
   type Capabilities,
   createFileCanaryStore,
   createFileConfigStore,
+  createFileImportStore,
   createKmsManager,
   createServerKey,
   type KmsManager,
@@ -33,6 +35,13 @@ export const ADMIN = '/rustfs/admin/v3'
 export const HOST = 'kms.test'
 export const NOW: number = Date.UTC(2026, 10, 23, 12)
 export const DOCUMENT = { backend_type: 'memory', name: 'main', default_key_id: 'main-key' }
+
+/** Smaller than a real one, and the same each time: making one takes a while. */
+const WRAPPING_KEY = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'der' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+})
 
 /** Someone to sign as. */
 export interface User {
@@ -112,6 +121,8 @@ export async function createHarness(
       onDamaged: unexpected,
     }),
     clock,
+    importStore: await createFileImportStore({ directory: join(folder, 'imports'), keys, random: systemRandom }),
+    generateWrappingKey: async () => ({ ...WRAPPING_KEY, privateKey: Buffer.from(WRAPPING_KEY.privateKey) }),
     ...more,
   })
   await manager.boot()
@@ -283,6 +294,14 @@ async function readAnswer(response: Response): Promise<Answer> {
   const text = await response.text()
   const json = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>
   return { status: response.status, headers: response.headers, text, json }
+}
+
+/** Wraps key material as a client does, under the base64 of an import's public key; base64. */
+export function wrapMaterial(material: Uint8Array, publicKey: unknown): string {
+  const key = createPublicKey({ key: Buffer.from(String(publicKey), 'base64'), type: 'spki', format: 'der' })
+  return publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, material).toString(
+    'base64',
+  )
 }
 
 /** What a refused request must leave as it was. */

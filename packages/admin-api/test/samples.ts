@@ -1,7 +1,7 @@
 import { ADMIN_PREFIX, type Method, type PublicRoute, pathsOf, type Route } from '../src/routes/route.ts'
 import { routes } from '../src/routes/route-table.ts'
 import type { Harness } from './harness.ts'
-import { DOCUMENT, root } from './harness.ts'
+import { DOCUMENT, root, wrapMaterial } from './harness.ts'
 
 /** A request that a running service answers with 200, time and again. */
 export interface Sample {
@@ -45,6 +45,12 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
   const [retired, removed] = [await retire('retired'), await retire('removed')]
   const rollback = { revision: 1 }
   let changes = 0
+  const imported = { token: '0'.repeat(32), encrypted_key_material: 'AAAA' }
+  const importToken = async () => {
+    const { token, publicKey } = await keys.importParameters(insider)
+    const encrypted_key_material = wrapMaterial(Buffer.alloc(32, 1), publicKey.toString('base64'))
+    Object.assign(imported, { token, encrypted_key_material })
+  }
   const user = '?accessKey=sample-user'
   const named = '?name=sample-policy'
   return new Map<string, Sample>([
@@ -91,6 +97,8 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
     ['disableKey', { body: { key_id: 'other' }, prepare: otherKey }],
     ['deleteKey', { body: { key_id: 'other' }, prepare: otherKey }],
     ['cancelKeyDeletion', { body: { key_id: 'main-key' } }],
+    ['getImportParameters', {}],
+    ['importKey', { body: imported, prepare: importToken }],
     ['updateKeyDescription', { body: { key_id: 'main-key', description: 'new words' } }],
     ['tagKey', { body: { key_id: 'main-key', tags: { team: 'shop' } } }],
     ['untagKey', { body: { key_id: 'main-key', tag_keys: ['team'] } }],

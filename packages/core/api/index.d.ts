@@ -15,6 +15,9 @@ export { canonicalContext, type EncryptionContext, parseEncryptionContext } from
 export { decodeEnvelope, type Envelope, type EnvelopeHeader, encodeEnvelope, encodeEnvelopeHeader, envelopeAad, MAX_PLAINTEXT_BYTES, type Realm, VAULT_TRANSIT, type WrapAlgorithm, XCHACHA20_POLY1305, } from './envelope/envelope.ts';
 export { type CatalogueEntry, type ErrorCode, errorCatalogue } from './errors/catalogue.ts';
 export { type ErrorParams, isKmsError, KmsError, type KmsErrorOptions, kmsError } from './errors/kms-error.ts';
+export { createFileImportStore, type FileImportStoreOptions } from './imports/file-import-store.ts';
+export type { ImportStore, ImportTicket } from './imports/import-store.ts';
+export type { WrappingKeyPair } from './imports/wrapping-key.ts';
 export type { Capabilities, KeyBackend, KeyPage, KeyPatch, KeyRecord, KeyState, NewKey, ResealProgress, RootRotation, UnwrapRequest, WrapRequest, } from './keys/key-backend.ts';
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts';
 export type { KeyUse } from './keys/key-use.ts';
@@ -23,6 +26,7 @@ export type { BatchItem, BatchResult } from './manager/data/batch.ts';
 export type { AdmittedKey, DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data/data-plane.ts';
 export type { ChangedKey, KeyRequest } from './manager/keys/change-key.ts';
 export type { CreatedKey, CreateKeyInput } from './manager/keys/create-key.ts';
+export type { ImportKeyInput, ImportParameters } from './manager/keys/import-key.ts';
 export type { DestroyedKey, KeyService } from './manager/keys/key-service.ts';
 export type { KeyListing, ListKeysInput } from './manager/keys/list-keys.ts';
 export { createKmsManager } from './manager/kms-manager.ts';
@@ -272,6 +276,11 @@ export declare const errorCatalogue: {
         readonly status: 400;
         readonly s3: 'InvalidEncryptionAlgorithmError';
         readonly template: '{header}: this encryption algorithm is not supported. The only one is AES256.';
+    };
+    readonly InvalidImportToken: {
+        readonly status: 400;
+        readonly s3: 'KMS.InvalidImportTokenException';
+        readonly template: 'The import token cannot be used: {reason}. GET /rustfs/admin/v3/kms/keys/import-parameters gives another one.';
     };
     readonly SecretRequired: {
         readonly status: 400;
@@ -663,6 +672,45 @@ export declare function kmsError<C extends ErrorCode>(code: C, ...[params, optio
 export declare function isKmsError(error: unknown, ...codes: readonly ErrorCode[]): error is KmsError;
 export {};
 
+// imports/file-import-store.d.ts
+import type { Random } from '../random.ts';
+import type { ServerKeys } from '../seal/server-key.ts';
+import type { ImportStore } from './import-store.ts';
+export interface FileImportStoreOptions {
+    readonly directory: string;
+    readonly keys: ServerKeys;
+    readonly random: Random;
+}
+export declare function createFileImportStore(options: FileImportStoreOptions): Promise<ImportStore>;
+
+// imports/import-store.d.ts
+import type { Buffer } from 'node:buffer';
+import type { Realm } from '../envelope/envelope.ts';
+export interface ImportTicket {
+    readonly id: string;
+    readonly realm: Realm;
+    readonly keyName?: string;
+    readonly expiresAt: number;
+    readonly privateKey: Buffer;
+}
+export interface ImportStore {
+    save(ticket: ImportTicket, now: number): Promise<void>;
+    load(id: string): Promise<ImportTicket | 'used' | undefined>;
+    claim(ticket: ImportTicket): Promise<boolean>;
+    release(id: string): Promise<void>;
+    finish(id: string): Promise<void>;
+    sweep(now: number): Promise<void>;
+}
+
+// imports/wrapping-key.d.ts
+import type { Buffer } from 'node:buffer';
+export interface WrappingKeyPair {
+    readonly publicKey: Buffer;
+    readonly privateKey: Buffer;
+}
+export declare function generateWrappingKey(): Promise<WrappingKeyPair>;
+export declare function openWrapped(wrapped: Uint8Array, privateKey: Buffer): Buffer | undefined;
+
 // keys/key-backend.d.ts
 import type { ConfigDocument } from '../config/driver.ts';
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts';
@@ -994,6 +1042,40 @@ export interface KeyDestruction {
 }
 export declare function destroyKey(context: KeyDestructionContext, { key, authorize, caller }: KeyRequest, isDue: (record: KeyRecord) => boolean): Promise<KeyDestruction>;
 
+// manager/keys/import-key.d.ts
+import type { Buffer } from 'node:buffer';
+import type { Clock } from '../../clock.ts';
+import type { ImportStore } from '../../imports/import-store.ts';
+import { type WrappingKeyPair } from '../../imports/wrapping-key.ts';
+import type { Random } from '../../random.ts';
+import type { Authorize } from '../resolve-key.ts';
+import type { KeyChangeContext } from './change-key.ts';
+import { type CreatedKey, type CreateKeyInput } from './create-key.ts';
+export interface ImportParameters {
+    readonly token: string;
+    readonly publicKey: Buffer;
+    readonly validUntil: number;
+}
+export interface ImportKeyInput extends CreateKeyInput {
+    readonly token: string;
+    readonly wrapped: Uint8Array;
+}
+export interface KeyImports {
+    parameters(input: {
+        readonly name?: string;
+        readonly authorize: Authorize;
+    }): Promise<ImportParameters>;
+    importKey(input: ImportKeyInput): Promise<CreatedKey>;
+}
+export interface KeyImportsOptions {
+    readonly context: KeyChangeContext;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly importStore: ImportStore | undefined;
+    readonly generateWrappingKey: () => Promise<WrappingKeyPair>;
+}
+export declare function createKeyImports(options: KeyImportsOptions): KeyImports;
+
 // manager/keys/key-service.d.ts
 import type { Clock } from '../../clock.ts';
 import type { KeyRecord } from '../../keys/key-backend.ts';
@@ -1001,6 +1083,7 @@ import { type Authorize } from '../resolve-key.ts';
 import { type ChangedKey, type KeyRequest } from './change-key.ts';
 import { type CreatedKey, type CreateKeyInput } from './create-key.ts';
 import { type KeyDestructionContext } from './destroy-key.ts';
+import { type ImportKeyInput, type ImportParameters, type KeyImportsOptions } from './import-key.ts';
 import { type KeyListing, type ListKeysInput } from './list-keys.ts';
 export interface KeyService {
     create(input: CreateKeyInput): Promise<CreatedKey>;
@@ -1009,6 +1092,11 @@ export interface KeyService {
         readonly authorize: Authorize;
     }): Promise<KeyRecord>;
     list(input: ListKeysInput): Promise<KeyListing>;
+    importParameters(input: {
+        readonly name?: string;
+        readonly authorize: Authorize;
+    }): Promise<ImportParameters>;
+    importKey(input: ImportKeyInput): Promise<CreatedKey>;
     rotate(input: KeyRequest): Promise<ChangedKey>;
     enable(input: KeyRequest): Promise<ChangedKey>;
     disable(input: KeyRequest): Promise<ChangedKey>;
@@ -1045,6 +1133,7 @@ export interface DestroyedKey {
 export interface KeyServiceOptions extends KeyDestructionContext {
     readonly clock: Clock;
     readonly allowImmediateDeletion: boolean;
+    readonly imports: Omit<KeyImportsOptions, 'context' | 'clock'>;
 }
 export declare function createKeyService(context: KeyServiceOptions): KeyService;
 
@@ -1074,6 +1163,8 @@ import type { ConfigChange } from '../config/compare.ts';
 import type { BackendDriver, ConfigDocument } from '../config/driver.ts';
 import type { Realm } from '../envelope/envelope.ts';
 import type { ErrorCode } from '../errors/catalogue.ts';
+import type { ImportStore } from '../imports/import-store.ts';
+import type { WrappingKeyPair } from '../imports/wrapping-key.ts';
 import type { Capabilities, ResealProgress } from '../keys/key-backend.ts';
 import type { KeyUse } from '../keys/key-use.ts';
 import type { OfflineKeyStore, OfflineKeys } from '../offline/offline-keys.ts';
@@ -1166,6 +1257,8 @@ export interface KmsManagerOptions {
     readonly onEvent?: (event: ManagerEvent) => void;
     readonly keyUse?: KeyUse;
     readonly offlineKeys?: OfflineKeyStore;
+    readonly importStore?: ImportStore;
+    readonly generateWrappingKey?: () => Promise<WrappingKeyPair>;
     readonly allowImmediateDeletion?: boolean;
 }
 export interface KmsManager {
@@ -1300,7 +1393,7 @@ export declare const systemRandom: Random;
 
 // seal/server-key.d.ts
 import { Buffer } from 'node:buffer';
-export type ServerKeyPurpose = 'config' | 'iam' | 'session' | 'offline' | 'upload' | 'metadata' | 'audit';
+export type ServerKeyPurpose = 'config' | 'iam' | 'session' | 'offline' | 'upload' | 'metadata' | 'audit' | 'import';
 export interface ServerKey {
     readonly id: string;
     subkey(purpose: ServerKeyPurpose): Buffer;

@@ -190,6 +190,11 @@ export declare const errorCatalogue: {
         readonly s3: 'InvalidEncryptionAlgorithmError';
         readonly template: '{header}: this encryption algorithm is not supported. The only one is AES256.';
     };
+    readonly InvalidImportToken: {
+        readonly status: 400;
+        readonly s3: 'KMS.InvalidImportTokenException';
+        readonly template: 'The import token cannot be used: {reason}. GET /rustfs/admin/v3/kms/keys/import-parameters gives another one.';
+    };
     readonly SecretRequired: {
         readonly status: 400;
         readonly s3: 'InvalidRequest';

@@ -31,6 +31,9 @@ export {
 } from './envelope/envelope.ts'
 export { type CatalogueEntry, type ErrorCode, errorCatalogue } from './errors/catalogue.ts'
 export { type ErrorParams, isKmsError, KmsError, type KmsErrorOptions, kmsError } from './errors/kms-error.ts'
+export { createFileImportStore, type FileImportStoreOptions } from './imports/file-import-store.ts'
+export type { ImportStore, ImportTicket } from './imports/import-store.ts'
+export type { WrappingKeyPair } from './imports/wrapping-key.ts'
 export type {
   Capabilities,
   KeyBackend,
@@ -51,6 +54,7 @@ export type { BatchItem, BatchResult } from './manager/data/batch.ts'
 export type { AdmittedKey, DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './manager/data/data-plane.ts'
 export type { ChangedKey, KeyRequest } from './manager/keys/change-key.ts'
 export type { CreatedKey, CreateKeyInput } from './manager/keys/create-key.ts'
+export type { ImportKeyInput, ImportParameters } from './manager/keys/import-key.ts'
 export type { DestroyedKey, KeyService } from './manager/keys/key-service.ts'
 export type { KeyListing, ListKeysInput } from './manager/keys/list-keys.ts'
 export { createKmsManager } from './manager/kms-manager.ts'

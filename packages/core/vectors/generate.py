@@ -71,7 +71,7 @@ def hkdf(key, info, length=32, salt=b"\0" * 32):
 def sealed_file():
     server_key = pattern(32, "server key")
     key_id = hashlib.sha256(label("kms/server-key-id/v1") + server_key).digest()[:8]
-    purposes = ["config", "iam", "session", "offline", "upload", "metadata", "audit"]
+    purposes = ["config", "iam", "session", "offline", "upload", "metadata", "audit", "import"]
     out = []
     for name, document, pointer, binding, secret in [
         ("passphrase", "state", "/config/master_key", "/var/lib/rustfs/kms-keys", "correct horse"),

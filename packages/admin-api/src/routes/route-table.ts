@@ -3,6 +3,7 @@ import { isKeyName } from '@kms/core'
 import { batchRoute } from './data/batch-route.ts'
 import { decryptRoute, encryptRoute, generateDataKeyRoute } from './data/data-routes.ts'
 import { deleteKeyRoute } from './keys/delete-key-route.ts'
+import { importKeyRoute, importParametersRoute } from './keys/import-routes.ts'
 import {
   addAliasRoute,
   removeAliasRoute,
@@ -102,6 +103,8 @@ export const routes: readonly Route[] = [
   removeAliasRoute,
   deleteKeyRoute,
   cancelDeletionRoute,
+  importParametersRoute,
+  importKeyRoute,
   generateDataKeyRoute,
   encryptRoute,
   decryptRoute,

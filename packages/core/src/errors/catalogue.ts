@@ -52,6 +52,12 @@ export const errorCatalogue = {
     s3: 'InvalidEncryptionAlgorithmError',
     template: '{header}: this encryption algorithm is not supported. The only one is AES256.',
   },
+  InvalidImportToken: {
+    status: 400,
+    s3: 'KMS.InvalidImportTokenException',
+    template:
+      'The import token cannot be used: {reason}. GET /rustfs/admin/v3/kms/keys/import-parameters gives another one.',
+  },
   SecretRequired: {
     status: 400,
     s3: 'InvalidRequest',

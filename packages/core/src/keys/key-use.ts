@@ -8,8 +8,8 @@ export interface KeyUse {
    */
   count(realm: Realm, keyId?: string): Promise<number>
   /**
-   * Called when a key is about to be destroyed: removes, durably, whatever would open without it (formats §8, offline
-   * copies). A rejection keeps the key. The key may survive all the same, when its deletion is cancelled meanwhile.
+   * Called when a key is about to be destroyed: removes, durably, what is kept because of it. A rejection keeps the key.
+   * The key may survive all the same, when its deletion is cancelled meanwhile.
    */
   beforeDestroy(realm: Realm, keyId: string): Promise<void>
 }

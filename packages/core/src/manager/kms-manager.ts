@@ -1,6 +1,7 @@
 import { systemClock } from '../clock.ts'
 import { createConfigSchema } from '../config/config-schema.ts'
 import { kmsError } from '../errors/kms-error.ts'
+import { generateWrappingKey as makeWrappingKey } from '../imports/wrapping-key.ts'
 import { createActiveProbe } from '../lifecycle/active-probe.ts'
 import { createAutomaticReturn } from '../lifecycle/automatic-return.ts'
 import { createRunChange } from '../lifecycle/change-events.ts'
@@ -30,7 +31,7 @@ import { createKeyWorker } from './worker/key-worker.ts'
 /** Makes the service for a set of drivers. It does nothing before `boot()`. */
 export function createKmsManager(options: KmsManagerOptions): KmsManager {
   const { configStore, canaryStore, clock = systemClock, random = systemRandom, onEvent = () => {} } = options
-  const { keyUse, offlineKeys, allowImmediateDeletion = false } = options
+  const { keyUse, offlineKeys, allowImmediateDeletion = false, generateWrappingKey = makeWrappingKey } = options
   const onWarning = (message: string): void => onEvent({ event: 'kms_warning', message })
 
   const schema = createConfigSchema(options.drivers)
@@ -103,6 +104,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
       clock,
       onEvent,
       allowImmediateDeletion,
+      imports: { random, importStore: options.importStore, generateWrappingKey },
       onWritten: worker.plan,
       onGone: worker.drop,
     }),

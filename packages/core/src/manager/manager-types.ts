@@ -4,6 +4,8 @@ import type { ConfigChange } from '../config/compare.ts'
 import type { BackendDriver, ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import type { ErrorCode } from '../errors/catalogue.ts'
+import type { ImportStore } from '../imports/import-store.ts'
+import type { WrappingKeyPair } from '../imports/wrapping-key.ts'
 import type { Capabilities, ResealProgress } from '../keys/key-backend.ts'
 import type { KeyUse } from '../keys/key-use.ts'
 import type { OfflineKeyStore, OfflineKeys } from '../offline/offline-keys.ts'
@@ -179,6 +181,10 @@ export interface KmsManagerOptions {
   readonly keyUse?: KeyUse
   /** Keeps the keys of offline copies; absent: there are none. */
   readonly offlineKeys?: OfflineKeyStore
+  /** Where import tokens are kept; without it nothing can be imported (`UnsupportedOperation`). */
+  readonly importStore?: ImportStore
+  /** Makes the key pairs that imported material is wrapped under; RSA-4096 unless given. */
+  readonly generateWrappingKey?: () => Promise<WrappingKeyPair>
   /** Whether keys may be destroyed without a waiting period; false unless given. */
   readonly allowImmediateDeletion?: boolean
 }

@@ -3,7 +3,7 @@ import { createHash, hkdfSync } from 'node:crypto'
 import { label } from '../bytes/framing.ts'
 
 /** What a subkey of the server key is for (formats §4). */
-export type ServerKeyPurpose = 'config' | 'iam' | 'session' | 'offline' | 'upload' | 'metadata' | 'audit'
+export type ServerKeyPurpose = 'config' | 'iam' | 'session' | 'offline' | 'upload' | 'metadata' | 'audit' | 'import'
 
 /** The key that seals what this server stores; gateways that share state share it. */
 export interface ServerKey {

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createFileCanaryStore } from '../canary/file-canary-store.ts'
 import { Secret } from '../config/secret.ts'
+import { createFileImportStore } from '../imports/file-import-store.ts'
+import { openWrapped } from '../imports/wrapping-key.ts'
 import { createServerKey } from '../seal/server-key.ts'
 import { createSeededRandom, memoryDriver } from '../testing/index.ts'
 import { createFileConfigStore } from './file-config-store.ts'
@@ -139,4 +141,20 @@ it('a golden document that waits to be confirmed is read, and written to the byt
   const loaded = await store.load()
   expect(plain(loaded)).toEqual(plain({ ...document, unconfirmed }))
   expect((loaded?.unconfirmed?.config['token'] as Secret | undefined)?.reveal()).toBe('secret of before')
+})
+
+it('the golden import token opens material, and the one that was used is used', async () => {
+  await cp(golden, directory, { recursive: true })
+  const random = createSeededRandom('imports')
+  const store = await createFileImportStore({ directory: join(directory, 'imports'), keys, random })
+  const expected = JSON.parse(await readFile(new URL('import-material.json', vectors), 'utf8')) as Record<
+    'token' | 'key_name' | 'wrapped' | 'material',
+    string
+  >
+  const ticket = await store.load(expected.token)
+  if (ticket === undefined || ticket === 'used') return expect.fail('no ticket')
+  expect(ticket).toMatchObject({ realm, keyName: expected.key_name, expiresAt: Date.UTC(2100, 0, 1) })
+  const opened = openWrapped(Buffer.from(expected.wrapped, 'base64'), ticket.privateKey)
+  expect(opened?.toString('hex')).toBe(expected.material)
+  expect(await store.load('f'.repeat(32))).toBe('used')
 })

@@ -2,6 +2,8 @@ import type { CanaryStore } from '../canary/canary-store.ts'
 import type { Clock } from '../clock.ts'
 import type { ConfigDocument } from '../config/driver.ts'
 import { kmsError } from '../errors/kms-error.ts'
+import type { ImportStore } from '../imports/import-store.ts'
+import { generateWrappingKey as makeWrappingKey, type WrappingKeyPair } from '../imports/wrapping-key.ts'
 import type { KeyBackend } from '../keys/key-backend.ts'
 import type { KeyUse } from '../keys/key-use.ts'
 import { createDataPlane, type DataPlane } from '../manager/data/data-plane.ts'
@@ -20,6 +22,8 @@ export interface KeyServerOptions {
   readonly random: Random
   readonly defaultKeyId?: string
   readonly keyUse?: KeyUse
+  readonly importStore?: ImportStore
+  readonly generateWrappingKey?: () => Promise<WrappingKeyPair>
 }
 
 /** The half of a server that has to do with keys, over one opened store: no configuration, no lifecycle. */
@@ -33,7 +37,7 @@ export interface KeyServer {
 
 /** Opens it; immediate deletion is allowed. */
 export async function openKeyServer(options: KeyServerOptions): Promise<KeyServer> {
-  const { backend, canaryStore, clock, random, defaultKeyId, keyUse } = options
+  const { backend, canaryStore, clock, random, defaultKeyId, keyUse, generateWrappingKey = makeWrappingKey } = options
   const events: ManagerEvent[] = []
   const onEvent = (event: ManagerEvent): void => void events.push(event)
   const config: ConfigDocument = {
@@ -76,6 +80,7 @@ export async function openKeyServer(options: KeyServerOptions): Promise<KeyServe
       clock,
       onEvent,
       allowImmediateDeletion: true,
+      imports: { random, importStore: options.importStore, generateWrappingKey },
       onWritten: worker.plan,
       onGone: worker.drop,
     }),

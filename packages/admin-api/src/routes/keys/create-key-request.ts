@@ -7,7 +7,10 @@ import { readTags, tagsField } from './key-tags.ts'
 
 const text = z.string('must be a string')
 
-const ALIASES = {
+type OptionalText = z.ZodType<string | null | undefined>
+
+/** Other spellings of {@link createKeyFields}. */
+export const createKeyAliases: Readonly<Record<string, string>> = {
   KeyUsage: 'key_usage',
   Description: 'description',
   Tags: 'tags',
@@ -15,21 +18,27 @@ const ALIASES = {
   name: 'key_name',
 }
 
-interface CreateKeyFields {
+export interface CreateKeyFields {
   readonly key_name?: string | null | undefined
   readonly key_usage?: string | null | undefined
   readonly description?: string | null | undefined
   readonly tags?: unknown
 }
 
-const schema = z.strictObject({
+/** What a key may be made with. */
+export const createKeyFields: {
+  readonly key_name: OptionalText
+  readonly key_usage: OptionalText
+  readonly description: OptionalText
+  readonly tags: z.ZodType
+} = {
   key_name: text.nullish().openapi({ description: 'The id. Absent: tags.name, else a UUID.' }),
   key_usage: text.nullish().openapi({ description: 'ENCRYPT_DECRYPT', example: 'ENCRYPT_DECRYPT' }),
   description: text.nullish(),
   tags: tagsField.optional(),
-})
+}
 
-export const createKeyBody: BodyShape<CreateKeyFields> = objectBody(schema, ALIASES)
+export const createKeyBody: BodyShape<CreateKeyFields> = objectBody(z.strictObject(createKeyFields), createKeyAliases)
 
 export const createKeyQuery: QueryShape<string | undefined> = {
   schema: z.strictObject({ 'key-id': text.optional().openapi({ description: 'The id, as mc sends it.' }) }),
@@ -44,7 +53,10 @@ export interface CreateKeyRequest {
 }
 
 /** Throws `ValidationError` for another usage, tags that are not strings, and two names that differ. */
-export function readCreateKey({ body, query }: Call<CreateKeyFields, string | undefined>): CreateKeyRequest {
+export function readCreateKey({
+  body,
+  query,
+}: Pick<Call<CreateKeyFields, string | undefined>, 'body' | 'query'>): CreateKeyRequest {
   const usage = body.key_usage ?? 'ENCRYPT_DECRYPT'
   if (fold(usage) !== 'encryptdecrypt') {
     throw kmsError('ValidationError', {
@@ -64,6 +76,12 @@ export function readCreateKey({ body, query }: Call<CreateKeyFields, string | un
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
   }
+}
+
+/** What to tell of a key that was created. */
+export function createdMessage(created: string, takenAlias: string | undefined): string {
+  if (takenAlias === undefined) return created
+  return `${created} The alias "${takenAlias}" was not: the name is taken by a key or an alias.`
 }
 
 /** The name of the key to be, read leniently: for refusing, not for creating. */

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { kmsError } from '@kms/core'
 import { successReply } from '../reply-schemas.ts'
 import { defineRoute, type Route } from '../route.ts'
-import { claimedName, createKeyBody, createKeyQuery, readCreateKey } from './create-key-request.ts'
+import { claimedName, createdMessage, createKeyBody, createKeyQuery, readCreateKey } from './create-key-request.ts'
 import { keyMetadata, keyMetadataSchema } from './key-metadata.ts'
 import { keyInQuery, keyQuery } from './key-reference.ts'
 import { listQuery } from './list-query.ts'
@@ -26,10 +26,7 @@ export const createKeyRoute: Route = defineRoute({
   async handle(call) {
     const { authorize, caller } = call
     const { record, takenAlias } = await call.manager.keys.create({ ...readCreateKey(call), authorize, caller })
-    const message =
-      takenAlias === undefined
-        ? 'Key created.'
-        : `Key created. The alias "${takenAlias}" was not: the name is taken by a key or an alias.`
+    const message = createdMessage('Key created.', takenAlias)
     const { keyId: key_id, aliases } = record
     return { body: { success: true, message, key_id, aliases, key_metadata: keyMetadata(record) } }
   },

@@ -15,6 +15,7 @@ import { type ChangedKey, changeKey, type KeyRequest, type KeyWrite } from './ch
 import { type CreatedKey, type CreateKeyInput, createKey, planKey } from './create-key.ts'
 import { cancellation, deletion } from './deletion.ts'
 import { destroyKey, type KeyDestructionContext } from './destroy-key.ts'
+import { createKeyImports, type ImportKeyInput, type ImportParameters, type KeyImportsOptions } from './import-key.ts'
 import { type KeyListing, type ListKeysInput, listKeys } from './list-keys.ts'
 import { rotation } from './rotation.ts'
 
@@ -32,6 +33,17 @@ export interface KeyService {
   describe(input: { readonly key: string; readonly authorize: Authorize }): Promise<KeyRecord>
   /** Throws `ValidationError` for a marker that is not ours. */
   list(input: ListKeysInput): Promise<KeyListing>
+  /**
+   * A wrapping key to bring material under, good for one import within 24 hours, into the store that serves now; for a
+   * key of this name alone when one is given, which the caller is then authorised for. Takes a second or two. Throws
+   * `ValidationError`, `UnsupportedOperation`, `StorageFailed`.
+   */
+  importParameters(input: { readonly name?: string; readonly authorize: Authorize }): Promise<ImportParameters>
+  /**
+   * Creates a key of imported material. Throws as `create`, and `InvalidImportToken`, `UnsupportedOperation`,
+   * `StorageFailed`. A token is used up when a key was made of it, or may have been.
+   */
+  importKey(input: ImportKeyInput): Promise<CreatedKey>
   /** Adds a version and makes it current. Throws `KeyDisabled`, `KeyPendingDeletion`. */
   rotate(input: KeyRequest): Promise<ChangedKey>
   /** Throws `KeyPendingDeletion`. */
@@ -79,10 +91,12 @@ export interface KeyServiceOptions extends KeyDestructionContext {
   readonly clock: Clock
   /** Whether `destroy` may be used at all. */
   readonly allowImmediateDeletion: boolean
+  readonly imports: Omit<KeyImportsOptions, 'context' | 'clock'>
 }
 
 export function createKeyService(context: KeyServiceOptions): KeyService {
   const { source, clock } = context
+  const imports = createKeyImports({ ...context.imports, context, clock })
 
   /** Changes what is recorded of a key; `edit` gives the patch, or nothing where there is nothing to change. */
   function update(
@@ -129,6 +143,9 @@ export function createKeyService(context: KeyServiceOptions): KeyService {
         input,
         rotation(() => true),
       ),
+    importParameters: imports.parameters,
+    importKey: imports.importKey,
+
     enable: (input) => setState(input, 'Enabled'),
     disable: (input) => setState(input, 'Disabled'),
 

@@ -1,0 +1,17 @@
+export { type ClientErrorFacts, isKmsClientError, KmsClientError } from './client-error.ts'
+export { type Answered, type AnyRequest, createKmsClient, type KmsClient, type KmsClientOptions } from './kms-client.ts'
+export { type OperationName, type OperationSpec, operations } from './operations.ts'
+export type { Transport, WireReply, WireRequest } from './transport.ts'
+export type {
+  ConfigChange,
+  Done,
+  EncryptionContext,
+  JsonDocument,
+  KeyMetadata,
+  KmsStatus,
+  OperationTypes,
+  PolicyInfo,
+  RetiredStore,
+  ServiceStatus,
+  UserInfo,
+} from './types.ts'

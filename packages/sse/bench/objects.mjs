@@ -22,7 +22,9 @@ const modes = {
 
 const plaintext = randomBytes(BODY)
 const key = createSecretKey(randomBytes(32))
-const raw = [...cut(plaintext, FRAME)].map(sealFrame)
+// Where frames lie in what a store keeps: an AES of other alignment is another speed.
+const framed = Buffer.concat([Buffer.alloc(76), ...[...cut(plaintext, FRAME)].flatMap(sealFrame)])
+const raw = [...cut(framed.subarray(76), FRAME + 16)].map((frame) => [frame.subarray(0, -16), frame.subarray(-16)])
 const stored = await write(modes['SSE-KMS'], [plaintext], BODY)
 
 console.log(`bodies of ${BODY >> 20} MiB, ${ROUNDS} rounds; ratio to node:crypto, one cipher per 64 KiB`)

@@ -71,7 +71,7 @@ function sealedPart(read: PartRead, secrets: StreamSecrets): PartOpener {
   return {
     *push(stored) {
       for (const piece of frames.push(behindHeader(stored))) {
-        const wanted = piece.subarray(skip, skip + take)
+        const wanted = skip === 0 && piece.length <= take ? piece : piece.subarray(skip, skip + take)
         skip -= Math.min(skip, piece.length)
         take -= wanted.length
         if (wanted.length > 0) yield wanted

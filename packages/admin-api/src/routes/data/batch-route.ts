@@ -81,7 +81,7 @@ export const batchRoute: Route = defineRoute({
       }
       const shown = entries.map((entry) => {
         const result = entry.kind === 'item' ? (results.get(entry) as BatchResult | KmsError) : entry.error
-        if (entry.kind === 'item' && !isKmsError(result)) return entry.operation.show(result as BatchResult)
+        if (entry.kind === 'item' && !isKmsError(result)) return entry.operation.show(result as BatchResult, undefined)
         const { code, message } = tell(result)
         return { code, message }
       })
@@ -158,17 +158,15 @@ function createItemReader({ manager, gateFor }: Call): (json: unknown) => Promis
       const body = operation.body.read(rest)
       context = parseEncryptionContext(body.encryption_context)
       const [, gate] = gateOf(operation, context)
-      const asked = operation.read(body)
       let passed = false
       const authorize = (keyId: string): void => {
         gate.authorize(keyId)
         passed = true
       }
-      const item: BatchItem = { ...asked, context, authorize }
       return {
         kind: 'item',
         operation,
-        item,
+        item: operation.read(body, { context, authorize }),
         judge: (error) => judge(operation, rest, context, error, passed) as Promise<KmsError>,
       }
     } catch (error) {

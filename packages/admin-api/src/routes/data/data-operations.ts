@@ -29,10 +29,8 @@ interface DataFields {
   readonly encryption_context?: unknown
 }
 
-type WithoutCaller<I> = I extends BatchItem ? Omit<I, 'context' | 'authorize'> : never
-
-/** What an operation asks core for, before its context and who asks. */
-export type AskedOf = WithoutCaller<BatchItem>
+/** The context of an operation, and who asks for it. */
+export type Asking = Pick<BatchItem, 'context' | 'authorize'>
 
 /** An operation on data, by itself or as an item of a batch. */
 export interface DataOperation<B extends DataFields = DataFields> {
@@ -42,10 +40,13 @@ export interface DataOperation<B extends DataFields = DataFields> {
   /** The key a refused request was about. */
   key(json: unknown, manager: KmsManager): KeyClaim | undefined
   /** Throws `ValidationError`. What it returns is given to {@link discard} when it is done with. */
-  read(body: B): AskedOf
+  read(body: B, asking: Asking): BatchItem
   readonly reply: Readonly<Record<string, z.ZodType>>
-  /** The result as the wire shows it; zeroes what was in plaintext. */
-  show(result: BatchResult): object
+  /**
+   * The result as the wire shows it: a reply with this `message`, or without one an item of a batch. Zeroes what was in
+   * plaintext. Written out member by member: spreading two objects into one costs a tenth of a whole request.
+   */
+  show(result: BatchResult, message: string | undefined): object
 }
 
 /** Folded spelling → spec. */
@@ -70,15 +71,19 @@ export const generateDataKeyOperation: DataOperation<GenerateFields> = {
     }),
   ),
   key: wrappingKey,
-  read(body) {
+  read(body, { context, authorize }) {
     const spec = SPECS.get(fold(body.key_spec ?? 'AES_256'))
     if (spec === undefined) {
       throw kmsError('ValidationError', { path: 'key_spec', reason: 'must be AES_256 or AES_128' })
     }
-    return { operation: 'generate_data_key', spec, ...named(body.key_id) }
+    const operation = 'generate_data_key'
+    const key = body.key_id ?? undefined
+    return key === undefined ? { operation, spec, context, authorize } : { operation, key, spec, context, authorize }
   },
   reply: { key_id: z.string(), key_version: z.int(), plaintext_key: base64, ciphertext_blob: base64 },
-  show: ({ keyId: key_id, keyVersion: key_version, plaintext, ciphertext }) => ({
+  show: ({ keyId: key_id, keyVersion: key_version, plaintext, ciphertext }, message) => ({
+    success: message === undefined ? undefined : true,
+    message,
     key_id,
     key_version,
     plaintext_key: takePlaintext(plaintext),
@@ -102,13 +107,18 @@ export const encryptOperation: DataOperation<EncryptFields> = {
     }),
   ),
   key: wrappingKey,
-  read: (body) => ({
-    operation: 'encrypt',
-    plaintext: requireBase64(body.plaintext, 'plaintext'),
-    ...named(body.key_id),
-  }),
+  read(body, { context, authorize }) {
+    const operation = 'encrypt'
+    const key = body.key_id ?? undefined
+    const plaintext = requireBase64(body.plaintext, 'plaintext')
+    return key === undefined
+      ? { operation, plaintext, context, authorize }
+      : { operation, key, plaintext, context, authorize }
+  },
   reply: { key_id: z.string(), key_version: z.int(), ciphertext_blob: base64 },
-  show: ({ keyId: key_id, keyVersion: key_version, ciphertext }) => ({
+  show: ({ keyId: key_id, keyVersion: key_version, ciphertext }, message) => ({
+    success: message === undefined ? undefined : true,
+    message,
     key_id,
     key_version,
     ciphertext_blob: ciphertext?.toString('base64'),
@@ -131,13 +141,18 @@ export const decryptOperation: DataOperation<DecryptFields> = {
     }),
   ),
   key: unwrappingKey,
-  read: (body) => ({
-    operation: 'decrypt',
-    ciphertext: requireBase64(body.ciphertext_blob, 'ciphertext_blob'),
-    ...named(body.key_id),
-  }),
+  read(body, { context, authorize }) {
+    const operation = 'decrypt'
+    const key = body.key_id ?? undefined
+    const ciphertext = requireBase64(body.ciphertext_blob, 'ciphertext_blob')
+    return key === undefined
+      ? { operation, ciphertext, context, authorize }
+      : { operation, key, ciphertext, context, authorize }
+  },
   reply: { key_id: z.string(), key_version: z.int(), plaintext: base64 },
-  show: ({ keyId: key_id, keyVersion: key_version, plaintext }) => ({
+  show: ({ keyId: key_id, keyVersion: key_version, plaintext }, message) => ({
+    success: message === undefined ? undefined : true,
+    message,
     key_id,
     key_version,
     plaintext: takePlaintext(plaintext),
@@ -157,12 +172,8 @@ export function perform(data: DataPlane, item: BatchItem): Promise<BatchResult> 
 }
 
 /** Zeroes the plaintext a request held. */
-export function discard(asked: AskedOf): void {
-  if (asked.operation === 'encrypt') asked.plaintext.fill(0)
-}
-
-function named(key: string | null | undefined): { readonly key?: string } {
-  return key === undefined || key === null ? {} : { key }
+export function discard(item: BatchItem): void {
+  if (item.operation === 'encrypt') item.plaintext.fill(0)
 }
 
 function requireBase64(encoded: string, path: string): Buffer {

@@ -60,12 +60,11 @@ function dataRoute<B extends { readonly encryption_context?: unknown }>(
     async handle({ manager, body, learn, authorize }) {
       const context = parseEncryptionContext(body.encryption_context)
       learn(context)
-      const asked = dataOperation.read(body)
+      const item = dataOperation.read(body, { context, authorize })
       try {
-        const result = await perform(manager.data, { ...asked, context, authorize })
-        return { body: { success: true, message: done, ...dataOperation.show(result) } }
+        return { body: dataOperation.show(await perform(manager.data, item), done) }
       } finally {
-        discard(asked)
+        discard(item)
       }
     },
   })

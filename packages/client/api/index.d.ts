@@ -77,7 +77,7 @@ export interface OperationSpec {
     readonly body?: readonly string[] | 'any';
     readonly repeatable: boolean;
 }
-export type OperationName = 'getStatus' | 'configure' | 'reconfigure' | 'confirm' | 'rollback' | 'start' | 'stop' | 'getConfig' | 'getConfigHistory' | 'clearCache' | 'listRetired' | 'mendRetired' | 'removeRetired' | 'rotateRoot' | 'createKey' | 'listKeys' | 'describeKey' | 'rotateKey' | 'setRotationPeriod' | 'enableKey' | 'disableKey' | 'updateKeyDescription' | 'tagKey' | 'untagKey' | 'addAlias' | 'removeAlias' | 'deleteKey' | 'cancelKeyDeletion' | 'generateDataKey' | 'encrypt' | 'decrypt' | 'batch' | 'addUser' | 'removeUser' | 'listUsers' | 'getUser' | 'setUserStatus' | 'addPolicy' | 'listPolicies' | 'getPolicy' | 'removePolicy' | 'setPolicy' | 'getOpenApiDocument';
+export type OperationName = 'getStatus' | 'configure' | 'reconfigure' | 'confirm' | 'rollback' | 'start' | 'stop' | 'getConfig' | 'getConfigHistory' | 'clearCache' | 'listRetired' | 'mendRetired' | 'removeRetired' | 'rotateRoot' | 'createKey' | 'listKeys' | 'describeKey' | 'rotateKey' | 'setRotationPeriod' | 'enableKey' | 'disableKey' | 'updateKeyDescription' | 'tagKey' | 'untagKey' | 'addAlias' | 'removeAlias' | 'getImportParameters' | 'importKey' | 'deleteKey' | 'cancelKeyDeletion' | 'generateDataKey' | 'encrypt' | 'decrypt' | 'batch' | 'addUser' | 'removeUser' | 'listUsers' | 'getUser' | 'setUserStatus' | 'addPolicy' | 'listPolicies' | 'getPolicy' | 'removePolicy' | 'setPolicy' | 'getOpenApiDocument';
 export declare const operations: Readonly<Record<OperationName, OperationSpec>>;
 
 // transport.d.ts
@@ -327,6 +327,24 @@ export interface OperationTypes extends Record<OperationName, Reply<unknown>> {
         readonly body: {
             readonly key_id?: string;
             readonly alias: string;
+        };
+    }>;
+    readonly getImportParameters: Reply<Done & {
+        readonly token: string;
+        readonly public_key: string;
+        readonly valid_until: string;
+    }, {
+        readonly query?: {
+            readonly key_name?: string;
+        };
+    }>;
+    readonly importKey: Reply<KeyReply, {
+        readonly body: {
+            readonly key_name?: string;
+            readonly description?: string;
+            readonly tags?: Readonly<Record<string, string>>;
+            readonly token: string;
+            readonly encrypted_key_material: string;
         };
     }>;
     readonly deleteKey: Reply<Done & {

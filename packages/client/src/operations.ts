@@ -41,6 +41,8 @@ export type OperationName =
   | 'untagKey'
   | 'addAlias'
   | 'removeAlias'
+  | 'getImportParameters'
+  | 'importKey'
   | 'deleteKey'
   | 'cancelKeyDeletion'
   | 'generateDataKey'
@@ -106,6 +108,10 @@ export const operations: Readonly<Record<OperationName, OperationSpec>> = {
   untagKey: change('POST', '/kms/keys/untag', { body: ['key_id', 'tag_keys'] }),
   addAlias: change('POST', '/kms/keys/alias', { body: ['key_id', 'alias'] }),
   removeAlias: change('DELETE', '/kms/keys/alias', { body: ['key_id', 'alias'] }),
+  getImportParameters: read('/kms/keys/import-parameters', ['key_name']),
+  importKey: change('POST', '/kms/keys/import', {
+    body: ['key_name', 'description', 'tags', 'token', 'encrypted_key_material'],
+  }),
   deleteKey: change('DELETE', '/kms/keys/delete', {
     body: ['key_id', 'pending_window_in_days', 'force_immediate', 'confirm_key_id'],
   }),

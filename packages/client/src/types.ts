@@ -171,6 +171,22 @@ export interface OperationTypes extends Record<OperationName, Reply<unknown>> {
   >
   readonly addAlias: Reply<AliasReply, { readonly body: { readonly key_id: string; readonly alias: string } }>
   readonly removeAlias: Reply<AliasReply, { readonly body: { readonly key_id?: string; readonly alias: string } }>
+  readonly getImportParameters: Reply<
+    Done & { readonly token: string; readonly public_key: string; readonly valid_until: string },
+    { readonly query?: { readonly key_name?: string } }
+  >
+  readonly importKey: Reply<
+    KeyReply,
+    {
+      readonly body: {
+        readonly key_name?: string
+        readonly description?: string
+        readonly tags?: Readonly<Record<string, string>>
+        readonly token: string
+        readonly encrypted_key_material: string
+      }
+    }
+  >
   readonly deleteKey: Reply<
     Done & { readonly key_id: string; readonly deletion_date: string | null },
     {

@@ -16,7 +16,7 @@ export const allowedEdges: Readonly<Record<string, Readonly<Record<string, 'any'
   iam: {},
   'admin-api': { core: 'any', sigv4: 'any', iam: 'any' },
   sse: { core: 'any' },
-  's3-api': { sse: 'any', sigv4: 'any', iam: 'any' },
+  's3-api': { core: 'any', sse: 'any', sigv4: 'any', iam: 'any' },
   'store-fs': { 's3-api': 'types' },
   client: { sigv4: 'any' },
   server: 'every package',

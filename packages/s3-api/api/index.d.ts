@@ -2,8 +2,129 @@
 // a change here is a change others have to follow.
 
 // index.d.ts
+export type { FailureThrottle, Guard } from './access/authenticate.ts';
+export type { S3LogEntry } from './log-entry.ts';
+export { bucketOfHost } from './request/address.ts';
+export type { Peer, ReceivedRequest } from './request/received-request.ts';
+export { createS3Api, type S3Api, type S3ApiOptions, type S3ApiSettings } from './s3-api.ts';
 export type { Bucket, BucketPage, CompleteUploadRequest, Expected, KeyUse, KeyUseCount, ListEntry, ListMarker, ListRequest, NewObject, NewUpload, ObjectBlobs, ObjectName, ObjectPage, ObjectStore, OpenedObject, PartPage, PutObjectRequest, PutPartRequest, StoredObject, StoredPart, StoredUpload, UploadMarker, UploadName, UploadPage, WrittenObject, } from './store/object-store.ts';
 export { isObjectStoreError, type ObjectStoreError, type ObjectStoreErrorCode } from './store/object-store-error.ts';
+
+// access/authenticate.d.ts
+import type { Buffer } from 'node:buffer';
+import { type Principal, type StoredCredential } from '@kms/iam';
+import { type SignedRequest, type Verifier } from '@kms/sigv4';
+import type { HeaderMap } from '../request/header-map.ts';
+import type { Peer, ReceivedRequest } from '../request/received-request.ts';
+export interface Authenticated {
+    readonly principal: Principal;
+    readonly peer: Peer;
+    readonly claim?: SignedRequest;
+    readonly buffered?: Buffer;
+}
+export interface FailureThrottle {
+    fail(address: string | undefined, accessKeyId: string): number | undefined;
+}
+export type Guard = (request: ReceivedRequest, principal: Principal, peer: Peer) => void;
+export interface AuthenticatorOptions {
+    readonly verifier: Verifier<StoredCredential>;
+    readonly peer: (request: ReceivedRequest) => Peer;
+    readonly guard: Guard | undefined;
+    readonly throttle: FailureThrottle | undefined;
+}
+export interface Authenticator {
+    authenticate(received: ReceivedRequest, headers: HeaderMap): Promise<Authenticated>;
+    throttled(error: unknown, accessKeyId: string, peer: Peer): unknown;
+    readonly peer: (request: ReceivedRequest) => Peer;
+}
+export declare function createAuthenticator(options: AuthenticatorOptions): Authenticator;
+
+// log-entry.d.ts
+export type S3LogEntry = {
+    readonly event: 'request';
+    readonly requestId: string;
+    readonly operation: string | undefined;
+    readonly method: string;
+    readonly path: string;
+    readonly principal: string | undefined;
+    readonly accessKeyId: string | undefined;
+    readonly address: string | undefined;
+    readonly status: number;
+    readonly code: string | undefined;
+    readonly milliseconds: number;
+} | {
+    readonly event: 'failure';
+    readonly requestId: string;
+    readonly error: unknown;
+};
+
+// request/address.d.ts
+export type Address = {
+    readonly scope: 'service';
+} | {
+    readonly scope: 'bucket';
+    readonly bucket: string;
+} | {
+    readonly scope: 'object';
+    readonly bucket: string;
+    readonly key: string;
+};
+export declare function bucketOfHost(host: string | undefined, domains: readonly string[]): string | undefined;
+export declare function findAddress(rawPath: string, host: string | undefined, domains: readonly string[]): Address;
+export declare function requireKeyLength(key: string): void;
+
+// request/header-map.d.ts
+export type HeaderMap = ReadonlyMap<string, string>;
+export declare function readHeaderMap(rawHeaders: readonly string[]): HeaderMap;
+
+// request/received-request.d.ts
+import type { IncomingMessage } from 'node:http';
+import type { RawRequest } from '@kms/sigv4';
+import type { Context } from 'hono';
+export interface Peer {
+    readonly address?: string;
+    readonly secure: boolean;
+}
+export interface ReceivedRequest extends RawRequest {
+    readonly rawPath: string;
+    readonly rawQuery: string;
+    readonly peer: Peer;
+    readonly body: IncomingMessage | ReadableStream<Uint8Array> | null;
+}
+export declare function receiveRequest(c: Context): ReceivedRequest;
+export declare function receiveIncoming(incoming: IncomingMessage): ReceivedRequest;
+
+// s3-api.d.ts
+import type { RequestListener } from 'node:http';
+import { type CredentialStore } from '@kms/iam';
+import type { ObjectCipher } from '@kms/sse';
+import { Hono } from 'hono';
+import { type FailureThrottle, type Guard } from './access/authenticate.ts';
+import type { S3LogEntry } from './log-entry.ts';
+import { type Peer, type ReceivedRequest } from './request/received-request.ts';
+import type { ObjectStore } from './store/object-store.ts';
+export interface S3ApiSettings {
+    readonly region?: string;
+    readonly domains?: readonly string[];
+    readonly allowInsecureSseC?: boolean;
+}
+export interface S3ApiOptions {
+    readonly store: ObjectStore;
+    readonly cipher: ObjectCipher;
+    readonly credentials: CredentialStore;
+    readonly settings?: S3ApiSettings;
+    readonly now?: () => number;
+    readonly requestId?: () => string;
+    readonly peer?: (request: ReceivedRequest) => Peer;
+    readonly guard?: Guard;
+    readonly throttle?: FailureThrottle;
+    readonly log?: (entry: S3LogEntry) => void;
+}
+export interface S3Api {
+    readonly app: Hono;
+    readonly listener: RequestListener;
+}
+export declare function createS3Api(options: S3ApiOptions): S3Api;
 
 // store/object-store-error.d.ts
 export type ObjectStoreErrorCode = 'BucketAlreadyExists' | 'BucketNotEmpty' | 'Conflict' | 'Damaged' | 'NewerFormat' | 'NoSuchBucket' | 'NoSuchKey' | 'NoSuchUpload' | 'PartChanged' | 'StorageFailed';

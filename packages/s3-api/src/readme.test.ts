@@ -9,8 +9,8 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-it('the first example of the README is examples/store.ts', () => {
-  expect(block('ts')).toBe(read('../examples/store.ts'))
+it('the first example of the README is examples/serve.ts', () => {
+  expect(block('ts')).toBe(read('../examples/serve.ts'))
 })
 
 it('and prints what the README says', async () => {
@@ -18,6 +18,6 @@ it('and prints what the README says', async () => {
   vi.spyOn(console, 'log').mockImplementation((...words: unknown[]) => {
     lines.push(words.map((word) => (typeof word === 'string' ? word : JSON.stringify(word))).join(' '))
   })
-  await import('../examples/store.ts')
+  await import('../examples/serve.ts')
   expect(`${lines.join('\n')}\n`).toBe(block('text'))
 })

@@ -1,0 +1,77 @@
+import { Buffer } from 'node:buffer'
+
+/** A body that is made while it is sent. `cancel` is called when it is not read to its end. */
+export interface BodyStream {
+  readonly length: number
+  chunks(): AsyncGenerator<Uint8Array, void>
+  cancel(): Promise<void>
+}
+
+/** A reply, whatever sends it. */
+export interface Answer {
+  readonly status: number
+  /** Name, value, name, value… */
+  readonly headers: readonly string[]
+  /** Absent: none, and no length is said (204, 304, HEAD). */
+  readonly body?: Uint8Array | BodyStream
+}
+
+/** What an operation has to say. */
+export interface Reply {
+  readonly status?: number
+  readonly headers?: readonly (readonly [name: string, value: string | undefined])[]
+  /** XML, or other text whose type is among the headers. */
+  readonly text?: string
+  readonly stream?: BodyStream
+}
+
+/** Makes an answer; `head` leaves the body out but says its length. */
+export function answerOf(
+  requestId: string,
+  { status = 200, headers = [], text, stream }: Reply,
+  head: boolean,
+): Answer {
+  const list = ['x-amz-request-id', requestId, 'x-amz-id-2', requestId]
+  let typed = false
+  for (const [name, value] of headers) {
+    if (value === undefined) continue
+    list.push(name, value)
+    typed ||= name === 'content-type'
+  }
+  if (stream !== undefined) {
+    list.push('content-length', String(stream.length))
+    return head ? { status, headers: list } : { status, headers: list, body: stream }
+  }
+  if (text === undefined) {
+    if (status !== 204 && status !== 304 && !list.includes('content-length')) list.push('content-length', '0')
+    return { status, headers: list }
+  }
+  const body = Buffer.from(text)
+  if (!typed) list.push('content-type', 'application/xml')
+  list.push('content-length', String(body.length))
+  return head ? { status, headers: list } : { status, headers: list, body }
+}
+
+/** For hosts of Fetch. */
+export function toResponse({ status, headers, body }: Answer): Response {
+  const map = new Headers()
+  for (let index = 0; index < headers.length; index += 2)
+    map.append(headers[index] as string, headers[index + 1] as string)
+  if (body === undefined || body instanceof Uint8Array) return new Response(body ?? null, { status, headers: map })
+  const chunks = body.chunks()
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next()
+        if (done === true) controller.close()
+        else controller.enqueue(value)
+      },
+      async cancel() {
+        await chunks.return()
+        await body.cancel()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  return new Response(stream, { status, headers: map })
+}

@@ -66,7 +66,7 @@ async function readObject(call: S3Call, operation: 'GetObject' | 'HeadObject'): 
         ...sseReplyHeaders({ operation, applied: info, customerKeyMd5: customerKey?.md5 }),
       ]
       const status = range === undefined && part === undefined ? 200 : 206
-      const length = range === undefined ? info.size : range.end - range.start + 1
+      const length = part?.size ?? (range === undefined ? info.size : range.end - range.start + 1)
       if (operation === 'HeadObject' && info.mode !== 'SSE-C' && customerKey === undefined) {
         return { status, headers: [...headers, ['content-length', String(length)]] }
       }
@@ -75,7 +75,7 @@ async function readObject(call: S3Call, operation: 'GetObject' | 'HeadObject'): 
         record: recordOf(opened),
         customerKey,
         authorize: call.access.kms('kms:Decrypt', call.place),
-        range,
+        ...(part?.number === undefined ? { range } : { part: part.number }),
       })
       if (operation === 'HeadObject') {
         readable.discard()
@@ -108,12 +108,19 @@ function readOverrides({ query, authenticated }: S3Call): ReadonlyMap<string, st
   return overrides
 }
 
+interface PartOfObject {
+  /** Absent for all of an object that has no parts. */
+  readonly number?: number
+  readonly size: number
+  readonly range: ByteRange | undefined
+}
+
 /** What `partNumber` asks for: a part, or all of an object that has none. */
 function readPartNumber(
   { services, query, header, place }: S3Call,
   opened: OpenedObject,
   info: ObjectInfo,
-): { readonly range: ByteRange | undefined } | undefined {
+): PartOfObject | undefined {
   const value = query.get('partNumber')
   if (value === undefined) return undefined
   if (header('range') !== undefined) {
@@ -121,13 +128,14 @@ function readPartNumber(
   }
   const number = parsePartNumber(value)
   if (info.partCount === 0) {
-    if (number === 1) return { range: info.size === 0 ? undefined : { start: 0, end: info.size - 1 } }
+    if (number === 1) return { size: info.size, range: info.size === 0 ? undefined : { start: 0, end: info.size - 1 } }
     throw unsatisfiable(number, 1)
   }
   const parts = services.cipher.inspectObjectParts({ bucket: place.name, key: opened.key }, recordOf(opened))
   const part = parts.find((candidate) => candidate.number === number)
   if (part === undefined) throw unsatisfiable(number, parts.length)
-  return { range: part.range }
+  const { offset, size } = part
+  return { number, size, range: size === 0 ? undefined : { start: offset, end: offset + size - 1 } }
 }
 
 /** Throws `InvalidArgument` for anything but 1 to 10 000. */

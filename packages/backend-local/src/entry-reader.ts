@@ -1,12 +1,12 @@
-import type { Buffer } from 'node:buffer'
 import type { BigIntStats } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { kmsError } from '@kms/core'
+import { type Clock, kmsError } from '@kms/core'
 import { errnoOf } from '@kms/core/internal'
 import { LRUCache } from 'lru-cache'
 import { fileStem } from './file-name.ts'
 import { decodeEntry, type Entry } from './key-file.ts'
+import { createNameIndex } from './name-index.ts'
 import { readRegularFile } from './read-regular-file.ts'
 import { readFailure } from './storage-error.ts'
 import { STORE_FILE } from './store-file.ts'
@@ -29,28 +29,21 @@ interface Cached {
   readonly stamp?: string
 }
 
-/** An id and the stem of its files, as a listing found them. */
-export interface ListedName {
-  readonly id: string
-  readonly stem: string
-}
-
 /** Reads the entries of a store, remembering those that have not changed. */
 export interface EntryReader {
   /** What is on disk now: one stat() when nothing changed. Throws `BackendUnavailable`. */
   read(name: string): Promise<Entry>
-  /** As {@link read}, by the stem of the file. */
-  readStem(stem: string): Promise<Entry>
   /** What the last look found, without touching the disk; `undefined` when nothing is remembered. */
   remembered(name: string): Entry | undefined
   /** Forgets what was read, before it is written. */
   forget(name: string): void
   /** Remembers what was just written. */
   remember(name: string, entry: Entry): void
-  /** Names of entries of any kind after `after`, ascending by bytes, without reading those that need not be read. */
-  names(after: string): Promise<readonly ListedName[]>
-  /** Reads the entries of many stems, in order. */
-  readAll(names: readonly ListedName[]): AsyncIterable<readonly [ListedName, Entry]>
+  /**
+   * The entries of any kind after the name `after`, ascending by bytes, each with the name it is listed under: its own, or
+   * the stem of a file that no longer tells it. Throws `BackendUnavailable`.
+   */
+  all(after: string): AsyncIterable<readonly [string, Entry]>
   close(): void
 }
 
@@ -58,8 +51,9 @@ export interface EntryReader {
  * `directory` is the key directory. The reader trusts a remembered entry while inode, times and size of its file stand
  * still: a commit always puts a new file in place.
  */
-export function createEntryReader(directory: string, storeKeys: StoreKeys): EntryReader {
+export function createEntryReader(directory: string, storeKeys: StoreKeys, clock: Clock): EntryReader {
   const keys = join(directory, 'keys')
+  const names = createNameIndex({ directory: keys, nameOf, clock })
   const cache = new LRUCache<string, Cached>({ max: MAX_CACHED_ENTRIES })
   // Which name a stem with a hash stands for never changes; it can't be computed, only read.
   const namesOfHashedStems = new Map<string, string>()
@@ -81,22 +75,26 @@ export function createEntryReader(directory: string, storeKeys: StoreKeys): Entr
 
   async function readFrom(path: string, stem: string): Promise<Cached> {
     try {
-      const { stats, bytes } = await readRegularFile(path)
-      const settled = Date.now() - Number(stats.mtimeMs) > SETTLED_AFTER_MS
-      const entry: Entry =
-        bytes === undefined ? { kind: 'unreadable', reason: 'its file is damaged' } : await decode(bytes, stem)
-      // A stranger may be known at the next look without its file having changed.
-      return settled && !('stranger' in entry) ? { entry, stamp: stampOf(stats) } : { entry }
+      const found = await readAndDecode(path, stem)
+      if (!('stranger' in found.entry)) return found
+      // Its KEK may have been added by another server since the KEKs were read, or dropped since the file was.
+      await storeKeys.learn()
+      const again = await readAndDecode(path, stem)
+      // The KEK may become known without the file changing.
+      return 'stranger' in again.entry ? { entry: again.entry } : again
     } catch (error) {
       return { entry: await withoutFile(stem, error) }
     }
   }
 
-  /** A KEK that is not known may be one that another server has added since. */
-  async function decode(bytes: Buffer, stem: string): Promise<Entry> {
-    const entry = decodeEntry(bytes, stem, storeKeys.ring)
-    const learned = 'stranger' in entry && (await storeKeys.learn())
-    return learned ? decodeEntry(bytes, stem, storeKeys.ring) : entry
+  async function readAndDecode(path: string, stem: string): Promise<Cached> {
+    const { stats, bytes } = await readRegularFile(path)
+    const settled = Date.now() - Number(stats.mtimeMs) > SETTLED_AFTER_MS
+    const entry: Entry =
+      bytes === undefined
+        ? { kind: 'unreadable', reason: 'its file is damaged' }
+        : decodeEntry(bytes, stem, storeKeys.ring)
+    return settled ? { entry, stamp: stampOf(stats) } : { entry }
   }
 
   async function withoutFile(stem: string, error: unknown): Promise<Entry> {
@@ -114,7 +112,6 @@ export function createEntryReader(directory: string, storeKeys: StoreKeys): Entr
   }
 
   async function nameOf(stem: string): Promise<string> {
-    if (!stem.includes('~')) return stem
     const known = namesOfHashedStems.get(stem)
     if (known !== undefined) return known
     const entry = await readStem(stem)
@@ -127,48 +124,41 @@ export function createEntryReader(directory: string, storeKeys: StoreKeys): Entr
 
   return {
     read: (name) => readStem(fileStem(name)),
-    readStem,
     remembered: (name) => cache.get(fileStem(name))?.entry,
     forget(name) {
       cache.delete(fileStem(name))
     },
     remember(name, entry) {
       cache.set(fileStem(name), { entry })
+      names.add(name)
     },
 
-    async names(after) {
-      const files = await readdir(keys).catch((error: unknown) => {
+    async *all(after) {
+      const found = await names.after(after).catch((error: unknown) => {
         throw readFailure(directory, error)
       })
-      const stems = files
-        .filter((file) => file.endsWith('.json') && !file.startsWith('.'))
-        .map((file) => file.slice(0, -5))
-      const listed: ListedName[] = []
-      for (let start = 0; start < stems.length; start += READ_WIDTH) {
-        const some = stems.slice(start, start + READ_WIDTH)
-        const ids = some.some((stem) => stem.includes('~')) ? await Promise.all(some.map(nameOf)) : some
-        for (const [i, stem] of some.entries()) {
-          const id = ids[i] as string
-          if (id > after) listed.push({ id, stem })
-        }
-      }
-      // Names are ASCII, where the order of strings is that of their bytes.
-      return listed.sort((a, b) => (a.id < b.id ? -1 : 1))
-    },
-
-    async *readAll(names) {
-      for (let start = 0; start < names.length; start += READ_WIDTH) {
-        const some = names.slice(start, start + READ_WIDTH)
-        const entries = await Promise.all(some.map(({ stem }) => readStem(stem)))
+      for (const some of chunked(found, READ_WIDTH)) {
+        const entries = await Promise.all(some.map((name) => readStem(fileStem(name))))
         for (const [i, name] of some.entries()) yield [name, entries[i] as Entry]
       }
     },
 
     close() {
+      names.close()
       cache.clear()
       namesOfHashedStems.clear()
     },
   }
+}
+
+function* chunked<T>(items: Iterable<T>, size: number): Generator<readonly T[]> {
+  let chunk: T[] = []
+  for (const item of items) {
+    if (chunk.push(item) < size) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
 }
 
 function stampOf(stats: BigIntStats): string {

@@ -1,8 +1,9 @@
-import { cp, mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import fs, { cp, mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import type { KeyBackend, UnwrapRequest } from '@kms/core'
 import { describeKeyBackend } from '@kms/core/testing'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { expectRefusal, type Scratch, scratchStore } from '../test/scratch-store.ts'
 import { fileStem } from './file-name.ts'
 
@@ -113,5 +114,106 @@ describe('what the local backend keeps in memory', () => {
     expect((await backend.list({ limit: 10 })).keys).toEqual([])
     await backend.close()
     await expect(readFile(at('a.versions/1.json'))).rejects.toThrow('ENOENT')
+  })
+})
+
+describe('what a call costs', () => {
+  let scratch: Scratch
+  beforeEach(async () => {
+    scratch = await scratchStore()
+  })
+  afterEach(async () => {
+    vi.restoreAllMocks()
+    syncBuiltinESMExports()
+    await scratch.cleanup()
+  })
+
+  /** Counts the calls that touch the disk from now on. */
+  function countCalls(): () => Readonly<Record<string, number>> {
+    const names = [
+      'open',
+      'stat',
+      'lstat',
+      'readdir',
+      'opendir',
+      'readFile',
+      'link',
+      'rename',
+      'unlink',
+      'mkdir',
+    ] as const
+    const spies = names.map((name) => [name, vi.spyOn(fs, name)] as const)
+    syncBuiltinESMExports()
+    return () => Object.fromEntries(spies.map(([name, spy]) => [name, spy.mock.calls.length]))
+  }
+
+  async function costOf(work: () => Promise<unknown>): Promise<Readonly<Record<string, number>>> {
+    const calls = countCalls()
+    await work()
+    const counted = calls()
+    vi.restoreAllMocks()
+    syncBuiltinESMExports()
+    return counted
+  }
+
+  it('does not depend on how many versions a key has', async () => {
+    const aad = Buffer.alloc(32)
+    const costs: unknown[] = []
+    for (const [keyId, rotations] of [
+      ['few', 1],
+      ['many', 60],
+    ] as const) {
+      const backend = await scratch.backend()
+      let record = await backend.create({ keyId, aliases: [], description: '', tags: new Map() })
+      const { materialId } = record
+      const wrapped = await backend.wrap({ keyId, version: 1, plaintext: Buffer.from('x'), aad })
+      for (let i = 0; i < rotations; i++) record = await backend.rotate(keyId, record.etag)
+      const fresh = await scratch.backend()
+      const request = { keyId, version: 1, algorithm: fresh.algorithm, materialId, wrapped, aad }
+      const unwrapping = await costOf(() => fresh.unwrap(request))
+      await fresh.update(keyId, { description: 'x' }, record.etag)
+      const { etag } = await fresh.describe(keyId)
+      const rotating = await costOf(() => fresh.rotate(keyId, etag))
+      expect(rotating['readdir']).toBe(0)
+      costs.push([unwrapping, rotating])
+    }
+    expect(costs[0]).toEqual(costs[1])
+  })
+
+  it('does not depend on how many keys there are, but for listing them', async () => {
+    const key = (keyId: string) => ({ keyId, aliases: [], description: '', tags: new Map<string, string>() })
+    const costs: unknown[] = []
+    for (const count of [1, 40]) {
+      const place = { key_dir: join(scratch.root, `with-${count}`) }
+      const backend = await scratch.backend(place)
+      for (let i = 0; i < count; i++) await backend.create(key(`k${i}`))
+      let fresh = backend
+      const opening = await costOf(async () => {
+        fresh = await scratch.backend(place)
+      })
+      const first = await costOf(() => fresh.create(key('new')))
+      const describing = await costOf(() => fresh.describe('k0'))
+      costs.push([opening, first, describing])
+    }
+    expect(costs[0]).toEqual(costs[1])
+  })
+
+  it('of a page of a listing is bounded, whatever stands between the keys', async () => {
+    const backend = await scratch.backend()
+    await backend.create({ keyId: 'a', aliases: [], description: '', tags: new Map() })
+    await backend.create({ keyId: 'z', aliases: [], description: '', tags: new Map() })
+    const names = Array.from({ length: 5000 }, (_, i) => `m${String(i).padStart(4, '0')}`)
+    // Files in the wrong place: finding that out costs as much as what is right.
+    await backend.destroy('z', (await backend.describe('z')).etag)
+    const tombstone = await readFile(join(scratch.keyDir, 'keys', 'z.json'))
+    await Promise.all(names.map((name) => writeFile(join(scratch.keyDir, 'keys', `${name}.json`), tombstone)))
+    await backend.create({ keyId: 'z', aliases: [], description: '', tags: new Map() })
+    const page = await backend.list({ limit: 10_000 })
+    expect(page.next).toBeDefined()
+    expect(page.keys.length + page.unreadable.length).toBeLessThan(4200)
+    const rest = await backend.list({ limit: 10_000, after: page.next as string })
+    expect(rest.next).toBeUndefined()
+    expect(page.unreadable.length + rest.unreadable.length).toBe(5000)
+    expect(rest.keys.map(({ keyId }) => keyId)).toEqual(['z'])
   })
 })

@@ -28,6 +28,9 @@ export interface LocalBackendOptions {
   readonly notify: (notice: Notice) => void
 }
 
+/** A page ends after so many entries, full or not: aliases and tombstones stand among the keys. */
+const MAX_SEEN_FOR_PAGE = 4096
+
 const CAPABILITIES: Capabilities = {
   encrypt: true,
   decrypt: true,
@@ -219,16 +222,19 @@ export function createLocalBackend({ store, root, notify }: LocalBackendOptions)
       refuseClosed()
       const found: KeyRecord[] = []
       const unreadable: string[] = []
-      let last = ''
-      const names = await entries.names(after)
-      for await (const [{ id }, entry] of entries.readAll(names)) {
+      let last = after
+      let seen = 0
+      for await (const [name, entry] of entries.all(after)) {
         store.refuseReleased()
-        if (entry.kind === 'tombstone') await sweepDestroyed(entry.name)
-        if (entry.kind !== 'key' && entry.kind !== 'unreadable') continue
-        if (found.length + unreadable.length === limit) return { keys: found, unreadable, next: last }
+        const listed = entry.kind === 'key' || entry.kind === 'unreadable'
+        if ((listed && found.length + unreadable.length === limit) || seen === MAX_SEEN_FOR_PAGE) {
+          return { keys: found, unreadable, next: last }
+        }
+        seen++
+        last = name
         if (entry.kind === 'key') found.push(entry.record)
-        else unreadable.push(id)
-        last = id
+        else if (entry.kind === 'unreadable') unreadable.push(name)
+        else if (entry.kind === 'tombstone') await sweepDestroyed(entry.name)
       }
       return { keys: found, unreadable }
     },

@@ -1,6 +1,7 @@
 import { Secret } from '@kms/core'
 import { describe, expect, it } from 'vitest'
-import { documentOf, type Fields, RAW_KEY } from '../test/scratch-store.ts'
+import { documentOf, type Fields } from '../test/document-of.ts'
+import { RAW_KEY } from '../test/scratch-store.ts'
 import { localDriver } from './local-driver.ts'
 
 const driver = localDriver({

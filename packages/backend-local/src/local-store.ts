@@ -10,7 +10,7 @@ import { type Entry, encodeEntry, type WritableEntry } from './key-file.ts'
 import type { KeyRing } from './key-ring.ts'
 import { writeFailure } from './storage-error.ts'
 import type { StoreKeys } from './store-keys.ts'
-import { createStoreLock } from './store-lock.ts'
+import { createStoreLock, removeAbandonedAttempts } from './store-lock.ts'
 import { createVersionStore, type VersionStore } from './version-store.ts'
 
 export interface LocalStoreOptions {
@@ -55,7 +55,7 @@ export function createLocalStore(options: LocalStoreOptions): LocalStore {
   const { ring } = storeKeys
   const keys = join(directory, 'keys')
   const lock = createStoreLock(directory, clock)
-  const entries = createEntryReader(directory, storeKeys)
+  const entries = createEntryReader(directory, storeKeys, clock)
   const versions = createVersionStore(directory, storeKeys, refuseReleased)
   let closed: Promise<void> | undefined
   let released = false
@@ -73,9 +73,9 @@ export function createLocalStore(options: LocalStoreOptions): LocalStore {
 
   async function removeTemporaries(): Promise<void> {
     try {
-      for (const file of await readdir(directory)) {
-        if (file.startsWith(TEMPORARY_PREFIX)) await unlink(join(directory, file))
-      }
+      const files = await readdir(directory)
+      for (const file of files) if (file.startsWith(TEMPORARY_PREFIX)) await unlink(join(directory, file))
+      await removeAbandonedAttempts(directory, files)
     } catch (error) {
       throw writeFailure(directory, error)
     }

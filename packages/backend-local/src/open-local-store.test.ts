@@ -14,7 +14,8 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { expectRefusal, type Fields, RAW_KEY, type Scratch, scratchStore } from '../test/scratch-store.ts'
+import type { Fields } from '../test/document-of.ts'
+import { expectRefusal, RAW_KEY, type Scratch, scratchStore } from '../test/scratch-store.ts'
 
 let scratch: Scratch
 const environment = new Map<string, string>()

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import { chmod, mkdir, stat, unlink } from 'node:fs/promises'
+import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ConfigDocument, kmsError, type OpenedBackend, type OpenOptions, type Realm } from '@kms/core'
 import { errnoOf, syncDirectory, writeDurably } from '@kms/core/internal'
@@ -7,9 +7,11 @@ import { checkKeyDirectoryPolicy, inspectKeyDirectory } from './key-directory.ts
 import { createLocalBackend } from './local-backend.ts'
 import { createLocalStore } from './local-store.ts'
 import { makeDirectory } from './make-directory.ts'
+import { requirePrivate } from './require-private.ts'
 import { decideRootKey, type OpenedWithRootKey, type RootKey, rootKeyPath } from './root-key.ts'
 import { type RootSecretOptions, readRootSecret } from './root-secret.ts'
 import { createRootSource, type RootSource } from './root-source.ts'
+import { finishRootKey } from './rotate-root.ts'
 import { writeFailure } from './storage-error.ts'
 import {
   encodeStoreFile,
@@ -61,12 +63,12 @@ async function makeIfAllowed(
   const notes: string[] = []
   try {
     await makeDirectory(directory)
-    await chmod(directory, 0o700).catch(() => {
-      notes.push(`${directory} belongs to another user; make sure that nobody else can read it.`)
-    })
+    // Empty, it may be narrowed; of another user's it can't be, and that is what is said then.
+    await chmod(directory, 0o700).catch(() => {})
   } catch (error) {
     throw writeFailure(directory, error)
   }
+  await requirePrivate(directory, 'directory')
   const realm = random(16).toString('hex')
   const root = await decideRootKey(secret, { realm, rootKeyDir, random, replaces: false })
   if (root.note !== undefined) notes.push(root.note)
@@ -109,6 +111,8 @@ async function openExisting(
   if (expectedRealm !== undefined && file.content.realm !== expectedRealm) {
     throw kmsError('RealmConflict', { realm: expectedRealm, place: directory, reason: 'another key store is there' })
   }
+  await requirePrivate(directory, 'directory')
+  await requirePrivate(path, 'file')
   const root = createRootSource(changedRoot === undefined ? [config] : [config, changedRoot], options)
   const opened = await unlock(file, made, config, root)
   root.settle(opened.config)
@@ -123,6 +127,8 @@ async function openExisting(
   }
   const mode = config['file_permissions'] as number
   const store = createLocalStore({ directory, storeKeys, mode, clock, random })
+  // Whoever opens the store does not wait for it, nor fail when it does: the next one tries again.
+  if (opened.unadopted) store.alone(() => finishRootKey(store, root)).catch(() => {})
   return {
     backend: createLocalBackend({ store, root, notify: onNotice }),
     initialised: false,
@@ -149,12 +155,10 @@ async function unlock(
 async function ensureKeysDirectory(directory: string): Promise<void> {
   const path = join(directory, 'keys')
   try {
-    if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return
-    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
-      if (errnoOf(error) !== 'EEXIST') throw error
-    })
+    await mkdir(path, { mode: 0o700 })
     await syncDirectory(directory)
   } catch (error) {
-    throw writeFailure(path, error)
+    if (errnoOf(error) !== 'EEXIST') throw writeFailure(path, error)
   }
+  await requirePrivate(path, 'directory')
 }

@@ -59,7 +59,7 @@ export interface DecideRootKeyOptions {
   readonly realm: Realm
   readonly rootKeyDir: string
   readonly random: Random
-  /** Whether it replaces the root key of a store that exists; {@link adoptNextRootKey} comes after `store.json`. */
+  /** Whether it replaces the root key of a store that exists; {@link putRootKeyInPlace} comes after `store.json`. */
   readonly replaces: boolean
 }
 
@@ -106,7 +106,7 @@ export async function decideRootKey(
 /** A store that was opened with its root key, and what to tell the operator about how that was read. */
 export interface OpenedWithRootKey extends UnlockedStore {
   readonly note?: string
-  /** The generated root key still lies where it waited to become the store's: {@link adoptNextRootKey} did not succeed. */
+  /** The generated root key still lies where it waited to become the store's ({@link putRootKeyInPlace}). */
   readonly unadopted?: true
 }
 
@@ -147,27 +147,21 @@ export async function openWithRootKey<T>(
   return unlockAndZero(file, key, (store) => use({ ...store, note }, key))
 }
 
-/** A crash after `store.json` was sealed under a new key, and before that key took the old one's place, is made up for. */
+/** After a crash in the middle of a change, the store may be sealed under the key that was to replace the present one. */
 async function openWithGenerated<T>(file: StoreFile, rootKeyDir: string, use: UseRootKey<T>): Promise<T> {
-  const { realm } = file.content
+  const { path, content } = file
   let key: Buffer
   let adopted = true
   try {
-    key = await readGeneratedKey(file.path, rootKeyPath(rootKeyDir, realm))
+    key = await readGeneratedKey(path, rootKeyPath(rootKeyDir, content.realm))
     requireFit(file, key)
   } catch (error) {
     try {
-      key = await readGeneratedKey(file.path, nextRootKeyPath(rootKeyDir, realm))
+      key = await readGeneratedKey(path, nextRootKeyPath(rootKeyDir, content.realm))
       requireFit(file, key)
+      adopted = false
     } catch {
       throw error
-    }
-    try {
-      // The key of before goes only when nothing can bring back the store.json it fits.
-      await syncDirectory(dirname(file.path))
-      await adoptNextRootKey(rootKeyDir, realm)
-    } catch {
-      adopted = false
     }
   }
   return unlockAndZero(file, key, (store) => use(adopted ? store : { ...store, unadopted: true }, key))
@@ -182,22 +176,38 @@ function requireFit(file: StoreFile, key: Buffer): void {
   }
 }
 
-/** Puts the root key that waited in the place of the one before, durably; done already is done. */
-export async function adoptNextRootKey(rootKeyDir: string, realm: Realm): Promise<void> {
+/**
+ * Puts the root key that waited for a change in the place of the one before, durably, if it is the one the store is sealed
+ * under. Only under the store's lock: whoever makes the next one holds that. Throws `StoreUnwritable`, `StorageFailed`.
+ */
+export async function putRootKeyInPlace(file: StoreFile, rootKeyDir: string): Promise<void> {
+  const { realm } = file.content
   const path = rootKeyPath(rootKeyDir, realm)
+  const waits = await openWithGenerated(file, rootKeyDir, ({ keks, unadopted = false }) => {
+    for (const kek of keks) kek.key.fill(0)
+    return unadopted
+  })
+  if (!waits) return
   try {
+    // The key of before goes only when nothing can bring back the store.json it fits.
+    await syncDirectory(dirname(file.path))
     await rename(nextRootKeyPath(rootKeyDir, realm), path)
     await syncDirectory(rootKeyDir)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw writeFailure(path, error)
+    throw writeFailure(path, error)
   }
 }
 
-/** Removes the generated root keys of a store that has another one now, and what a crash left of them. */
-export async function removeRootKeys(rootKeyDir: string, realm: Realm): Promise<void> {
+/**
+ * Removes what a store does not need any more of its generated root keys, what a crash left of them included: all of them,
+ * or all but the one in its place. Only under the store's lock.
+ */
+export async function removeRootKeys(rootKeyDir: string, realm: Realm, which: 'all' | 'others'): Promise<void> {
+  const kept = which === 'others' ? `${realm}.key` : undefined
   try {
     for (const name of await readdir(rootKeyDir)) {
-      if (name.replace(TEMPORARY_PREFIX, '').startsWith(`${realm}.`)) await unlink(join(rootKeyDir, name))
+      const isOfStore = name.replace(TEMPORARY_PREFIX, '').startsWith(`${realm}.`)
+      if (isOfStore && name !== kept) await unlink(join(rootKeyDir, name))
     }
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw writeFailure(rootKeyDir, error)

@@ -5,9 +5,9 @@ import { readStoreFile } from './key-directory.ts'
 import type { Kek } from './key-ring.ts'
 import type { LocalStore } from './local-store.ts'
 import {
-  adoptNextRootKey,
   decideRootKey,
   openWithRootKey,
+  putRootKeyInPlace,
   type RootKey,
   removeRootKeys,
   rootKeyPath,
@@ -56,7 +56,7 @@ export async function rotateRoot(
     if (same) return { changed: false, notes: [] }
     return {
       changed: true,
-      notes: [...(next.note === undefined ? [] : [next.note]), ...(await tidyUp(file, next, root))],
+      notes: [...(next.note === undefined ? [] : [next.note]), ...(await tidyUp(store, next, root))],
     }
   })
 }
@@ -71,6 +71,12 @@ export async function dropKeks(store: LocalStore, root: RootSource, ids: Readonl
   } finally {
     next.key.fill(0)
   }
+}
+
+/** Finishes a change of the root key that was interrupted after `store.json`; inside `alone`. */
+export async function finishRootKey(store: LocalStore, root: RootSource): Promise<void> {
+  const file = await presentFile(store)
+  if (file.content.root_key.kind === 'generated') await putRootKeyInPlace(file, root.rootKeyDir)
 }
 
 /** The `store.json` that `alone` has just proven. */
@@ -116,11 +122,8 @@ async function presentRootKey(
 
 async function nextRootKey(file: StoreFile, secret: RootSecret | undefined, root: RootSource): Promise<RootKey> {
   const { realm, root_key } = file.content
-  if (root_key.kind === 'generated') {
-    const unadopted = await root.open(file, (opened) => opened.unadopted === true)
-    // The next one would take its place.
-    if (unadopted) await adoptNextRootKey(root.rootKeyDir, realm)
-  }
+  // The next one would take its place.
+  if (root_key.kind === 'generated') await putRootKeyInPlace(file, root.rootKeyDir)
   return decideRootKey(secret, { realm, rootKeyDir: root.rootKeyDir, random: root.random, replaces: true })
 }
 
@@ -162,10 +165,13 @@ async function writeStoreFile(
 }
 
 /** A generated key takes the place of the one before; one that is not needed any more goes. Returns what did not work. */
-async function tidyUp({ content }: StoreFile, next: RootKey, { rootKeyDir }: RootSource): Promise<readonly string[]> {
-  const { realm } = content
+async function tidyUp(store: LocalStore, next: RootKey, { rootKeyDir }: RootSource): Promise<readonly string[]> {
+  const file = await presentFile(store)
+  const { realm } = file.content
   try {
-    await (next.origin.kind === 'generated' ? adoptNextRootKey : removeRootKeys)(rootKeyDir, realm)
+    const generated = next.origin.kind === 'generated'
+    if (generated) await putRootKeyInPlace(file, rootKeyDir)
+    await removeRootKeys(rootKeyDir, realm, generated ? 'others' : 'all')
     return []
   } catch (error) {
     const reason = isKmsError(error) ? error.message : 'an internal error occurred'

@@ -17,8 +17,8 @@ export interface StoreKeys {
    * changed by another server and is not known to this one.
    */
   refresh(): Promise<void>
-  /** {@link refresh} for a reader that met a KEK it does not know; returns whether something new was learned. */
-  learn(): Promise<boolean>
+  /** {@link refresh} for a reader that met a KEK it does not know: fails in silence. */
+  learn(): Promise<void>
   /** Takes over what was just written as `store.json`. */
   adopt(bytes: Buffer, store: UnlockedStore): void
   /** Zeroes the KEKs. */
@@ -108,11 +108,7 @@ export function createStoreKeys({ directory, bytes, store, open, clock }: StoreK
     },
     refresh,
 
-    async learn() {
-      const before = known
-      await refresh().catch(() => {})
-      return known !== before
-    },
+    learn: () => refresh().catch(() => {}),
 
     adopt,
 

@@ -37,6 +37,8 @@ interface Held {
   /** Identity of one taking of the lock: never the same twice. */
   readonly token: string
   readonly owner: ProcessIdentity | undefined
+  /** When it was written; milliseconds since the epoch, by the clock of the file system. */
+  readonly since: number
 }
 
 /**
@@ -140,6 +142,22 @@ export function createStoreLock(directory: string, clock: Clock, options: StoreL
   }
 }
 
+/** An attempt of a process that can't be looked up (another host or container) is over after so long, ended or not. */
+const ATTEMPT_OVER_MS = 3_600_000
+
+/** Removes what processes that are gone left of their attempts at the locks of a directory. */
+export async function removeAbandonedAttempts(directory: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    if (!/^\.[a-z]+\.tmp-[0-9a-f]{16}$/.test(name)) continue
+    const path = join(directory, name)
+    const attempt = await readLock(path)
+    if (attempt === undefined) continue
+    const found = attempt.owner === undefined ? 'gone' : await lookForProcess(attempt.owner)
+    if (found === 'alive' || (found !== 'gone' && Date.now() - attempt.since < ATTEMPT_OVER_MS)) continue
+    await unlink(path).catch(() => {})
+  }
+}
+
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)
@@ -152,9 +170,9 @@ async function linked(from: string, to: string): Promise<boolean> {
 
 async function readLock(path: string): Promise<Held | undefined> {
   try {
-    const [text, { ino }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
+    const [text, { ino, mtimeMs: since }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
     const token = createHash('sha256').update(`${ino} ${text}`).digest('hex').slice(0, 16)
-    return { path, token, owner: parseOwner(text) }
+    return { path, token, owner: parseOwner(text), since }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error

@@ -59,6 +59,14 @@ export function createVersionStore(directory: string, storeKeys: StoreKeys, refu
   }
 
   async function read(name: VersionName): Promise<StoredVersion | string> {
+    const held = await readAndDecode(name)
+    if (held !== UNKNOWN_KEK) return held
+    // Its KEK may have been added by another server since the KEKs were read, or dropped since the file was.
+    await storeKeys.learn()
+    return readAndDecode(name)
+  }
+
+  async function readAndDecode(name: VersionName): Promise<StoredVersion | string> {
     let bytes: Buffer | undefined
     try {
       // The last part of a path is looked at when it is opened; a link before it has to be looked for.
@@ -71,12 +79,7 @@ export function createVersionStore(directory: string, storeKeys: StoreKeys, refu
       throw readFailure(directory, error)
     }
     refuseReleased()
-    if (bytes === undefined) return 'is damaged'
-    const held = decodeVersionFile(bytes, name, storeKeys.ring)
-    // A KEK that is not known may be one that another server has added since.
-    if (held !== UNKNOWN_KEK || !(await storeKeys.learn())) return held
-    refuseReleased()
-    return decodeVersionFile(bytes, name, storeKeys.ring)
+    return bytes === undefined ? 'is damaged' : decodeVersionFile(bytes, name, storeKeys.ring)
   }
 
   function keep(slot: string, keyId: string, { material, materialId }: VersionMaterial): void {

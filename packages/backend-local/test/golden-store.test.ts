@@ -11,7 +11,8 @@ import {
 } from '@kms/core'
 import { createManualClock, createSeededRandom } from '@kms/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Fields, type Scratch, scratchStore } from './scratch-store.ts'
+import type { Fields } from './document-of.ts'
+import { copyPrivately, type Scratch, scratchStore } from './scratch-store.ts'
 
 const VECTORS = join(import.meta.dirname, '..', 'vectors')
 /** Only for a new format: what was released once is never written again. */
@@ -119,7 +120,7 @@ describe.each(Object.keys(kinds))('the golden store with a %s root key', (kind) 
 
   it('opens, and its envelopes unwrap', async () => {
     const keyDir = join(scratch.root, `golden-${kind}`)
-    await cp(join(golden, 'store'), keyDir, { recursive: true })
+    await copyPrivately(join(golden, 'store'), keyDir)
     if (kind === 'generated') await cp(join(golden, 'root-keys'), scratch.rootKeyDir, { recursive: true })
     const { backend, initialised } = await scratch.open({ ...kinds[kind], key_dir: keyDir }, { mayInitialise: false })
     expect(initialised).toBe(false)

@@ -2,9 +2,10 @@ import { cp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KeyBackend, OpenedBackend, UnwrapRequest } from '@kms/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Fields } from './document-of.ts'
 import { type Fault, type FileSystemFaults, installFileSystemFaults } from './fs-faults.ts'
 import { expectWhole, fill, GENERATED, keksOnDisk, resealed, rootChangeOf, roots, storeJson } from './rotations.ts'
-import { type Fields, type Scratch, scratchStore } from './scratch-store.ts'
+import { type Scratch, scratchStore } from './scratch-store.ts'
 import { copyStore } from './stores-of-history.ts'
 
 const changes = [
@@ -170,7 +171,9 @@ it('a generated root key that lost its place between two starts is found again',
   const { scratch, sealed } = await attempt('generated', 'generated', false, 0, 'stop')
   const [file = ''] = await readdir(scratch.rootKeyDir)
   await rename(join(scratch.rootKeyDir, file), join(scratch.rootKeyDir, file.replace('.key', '.next.key')))
-  await expectWhole(await scratch.backend(GENERATED), sealed)
+  const backend = await scratch.backend(GENERATED)
+  await expectWhole(backend, sealed)
+  await backend.close()
   expect(await readdir(scratch.rootKeyDir)).toEqual([file])
   await scratch.cleanup()
 })

@@ -1,23 +1,10 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  createFileCanaryStore,
-  createFileConfigStore,
-  createKmsManager,
-  createServerKey,
-  type KmsManager,
-  systemRandom,
-} from '@kms/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { localDriver } from '../src/local-driver.ts'
 import { type FileSystemFaults, installFileSystemFaults } from './fs-faults.ts'
 import { roots } from './rotations.ts'
-
-const caller = { principal: 'root' }
-const keys = { current: createServerKey(Buffer.alloc(32, 7)) }
-const authorize = (): void => {}
-const context = new Map<string, string>()
+import { boot, caller, decrypt, generate } from './service.ts'
 
 let root: string
 let faults: FileSystemFaults
@@ -26,42 +13,6 @@ beforeAll(async () => {
   faults = await installFileSystemFaults()
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
-
-interface Server {
-  readonly manager: KmsManager
-  /** Closes the file it holds open, whatever state it is in. */
-  abandon(): Promise<void>
-}
-
-/** A server on a data directory and a key directory, started with what is stored. */
-async function boot(home: string): Promise<Server> {
-  const data = join(home, 'data')
-  const drivers = [
-    localDriver({
-      rootKeyDir: join(data, 'root-keys'),
-      environment: () => undefined,
-      policy: { forbiddenDirs: [data] },
-    }),
-  ]
-  const canaryStore = createFileCanaryStore({
-    directory: join(data, 'canaries'),
-    random: systemRandom,
-    onDamaged: (message) => expect.fail(message),
-  })
-  const manager = createKmsManager({
-    drivers,
-    canaryStore,
-    configStore: await createFileConfigStore({
-      directory: data,
-      drivers,
-      keys,
-      random: systemRandom,
-      onRecovered: (message) => expect.fail(message),
-    }),
-  })
-  await manager.boot()
-  return { manager, abandon: () => canaryStore.close() }
-}
 
 /** The key directory is named by a path that stays the same: the home is moved to where the test works. */
 const HOME = 'home'
@@ -79,7 +30,7 @@ describe.each([
     const config = { backend_type: 'local', key_dir: join(home, 'keys'), default_key_id: 'orders', ...fields }
     await first.configure(config, caller)
     await first.start({ force: false }, caller)
-    const issued = await first.data.generateDataKey({ spec: 'AES_256', context, authorize })
+    const issued = await generate(first)
     await first.close()
     await cp(home, kept, { recursive: true, preserveTimestamps: true })
 
@@ -100,9 +51,9 @@ describe.each([
       for (let start = 1; start <= 2; start++) {
         const { manager: next } = await boot(home)
         expect(next.status(), `step ${step}, start ${start}`).toMatchObject({ status: 'Running', lastError: undefined })
-        const opened = await next.data.decrypt({ ciphertext: issued.ciphertext, context, authorize })
-        expect(opened.plaintext).toEqual(issued.plaintext)
-        await next.data.generateDataKey({ spec: 'AES_256', context, authorize })
+        const opened = await decrypt(next, issued.ciphertext)
+        expect(opened).toEqual(issued.plaintext)
+        await generate(next)
         if (start === 2) await next.rotateRoot(roots['third raw'], caller)
         await next.close()
       }

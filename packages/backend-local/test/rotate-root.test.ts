@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KeyBackend, Notice, RootRotation, UnwrapRequest } from '@kms/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Fields } from './document-of.ts'
 import {
   expectWhole,
   fill,
@@ -13,7 +14,7 @@ import {
   storeJson,
   wrapUnder,
 } from './rotations.ts'
-import { expectRefusal, type Fields, type Scratch, scratchStore } from './scratch-store.ts'
+import { expectRefusal, type Scratch, scratchStore } from './scratch-store.ts'
 
 const pairs = [
   ['passphrase', 'other passphrase'],

@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ConfigDocument, type KeyBackend, Secret, type UnwrapRequest } from '@kms/core'
 import { expect } from 'vitest'
-import { expectRefusal, type Fields, RAW_KEY, type Scratch } from './scratch-store.ts'
+import type { Fields } from './document-of.ts'
+import { expectRefusal, RAW_KEY, type Scratch } from './scratch-store.ts'
 
 export const GENERATED: Fields = { master_key: undefined }
 

@@ -1,18 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  type ConfigDocument,
-  type KeyBackend,
-  type OpenOptions,
-  type Secret,
-  systemClock,
-  systemRandom,
-} from '@kms/core'
+import { type KeyBackend, type OpenOptions, systemClock, systemRandom } from '@kms/core'
 import { expect } from 'vitest'
-import { z } from 'zod'
 import { type LocalDriverOptions, localDriver } from '../src/local-driver.ts'
 import type { LocalPolicy } from '../src/policy.ts'
+import { documentOf, type Fields } from './document-of.ts'
 
 /** A raw root key: opens without the cost of a passphrase. */
 export const RAW_KEY: string = Buffer.alloc(32, 7).toString('base64')
@@ -29,26 +22,9 @@ export interface Scratch {
   cleanup(): Promise<void>
 }
 
-export type Fields = Readonly<Record<string, string | number | undefined>>
-
 export interface ScratchOptions {
   readonly policy?: Partial<LocalPolicy>
   readonly environment?: LocalDriverOptions['environment']
-}
-
-/** A valid document for the driver, through its own schemas; throws what they throw. */
-export function documentOf(driver: ReturnType<typeof localDriver>, fields: Fields): ConfigDocument {
-  const own = z.strictObject(driver.shape).parse(fields) as Record<string, string | number | Secret>
-  return {
-    backend_type: 'local',
-    timeout_seconds: 30,
-    retry_attempts: 3,
-    enable_cache: true,
-    max_cached_keys: 1000,
-    cache_ttl_seconds: 300,
-    allow_offline_decryption: false,
-    ...own,
-  }
 }
 
 export async function scratchStore({ policy, environment = () => undefined }: ScratchOptions = {}): Promise<Scratch> {
@@ -81,6 +57,15 @@ export async function scratchStore({ policy, environment = () => undefined }: Sc
     async cleanup() {
       await rm(root, { recursive: true, force: true })
     },
+  }
+}
+
+/** A copy whose permissions are those of a key store, whatever they were. */
+export async function copyPrivately(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true })
+  await chmod(to, 0o700)
+  for (const each of await readdir(to, { recursive: true, withFileTypes: true })) {
+    await chmod(join(each.parentPath, each.name), each.isDirectory() ? 0o700 : 0o600)
   }
 }
 

@@ -17,7 +17,7 @@ export interface Snapshot {
 
 /** A copy made of links: the backend never writes into a file that is in place. */
 export async function copyStore(from: string, to: string): Promise<void> {
-  await mkdir(to)
+  await mkdir(to, { mode: 0o700 })
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (entry.isDirectory()) await copyStore(join(from, entry.name), join(to, entry.name))
     else await link(join(from, entry.name), join(to, entry.name))

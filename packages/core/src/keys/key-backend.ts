@@ -60,7 +60,7 @@ export interface KeyPage {
   readonly keys: readonly KeyRecord[]
   /** Ids inside the page's range whose records cannot be read; never hidden, never in the way of others. */
   readonly unreadable: readonly string[]
-  /** The last id of the page when there is more; pass it as `after`. */
+  /** Set when there may be more: the last name looked at; pass it as `after`. A page may be short, or empty, and have one. */
   readonly next?: string
 }
 

@@ -236,6 +236,8 @@ async function tryCanary(
     if (!isKmsError(error, 'InvalidCiphertext', 'KeyMaterialReplaced')) throw error
     const record = await backend.describe(canary.keyId)
     if (record.keyId === canary.keyId && canary.version < record.oldestVersion) return 'destroyed'
+    // An older record was brought back: that key is shown as rolled back and not used, and the others are.
+    if (record.keyId === canary.keyId && canary.version > record.currentVersion) return 'unreadable'
     return { reason: `${name} no longer opens what it wrapped` }
   }
 }

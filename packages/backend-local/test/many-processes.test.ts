@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Scratch, scratchStore } from './scratch-store.ts'
+import { buildWorker, checkStore, expectTidy, runWorkers } from './workers.ts'
+
+let scratch: Scratch
+let worker: string
+beforeAll(async () => {
+  scratch = await scratchStore()
+  worker = await buildWorker(scratch.root)
+})
+afterAll(() => scratch.cleanup())
+
+describe('several servers on one directory', () => {
+  it('keep each other from nothing but what their writes decide, and lose nothing that was acknowledged', async () => {
+    const lines = await runWorkers({ scratch, worker, width: 3, writes: 30 })
+    expect(lines.filter((line) => 'done' in line)).toHaveLength(3)
+    await checkStore(scratch, lines)
+  }, 60_000)
+
+  it('that are killed in the middle of anything, and started again, neither', async () => {
+    const lines = []
+    for (let round = 0; round < 6; round++) {
+      lines.push(...(await runWorkers({ scratch, worker, width: 3, writes: 1_000_000, killAfterMs: 150 + 60 * round })))
+      await checkStore(scratch, lines)
+    }
+    await expectTidy(scratch)
+    expect(lines.filter((line) => 'wrapped' in line).length).toBeGreaterThan(20)
+  }, 60_000)
+})

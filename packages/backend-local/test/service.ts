@@ -1,0 +1,70 @@
+import type { Buffer } from 'node:buffer'
+import { join } from 'node:path'
+import {
+  type Caller,
+  createFileCanaryStore,
+  createFileConfigStore,
+  createKmsManager,
+  createServerKey,
+  type KmsManager,
+  type ManagerEvent,
+  systemRandom,
+  type Unwrapped,
+  type Wrapped,
+} from '@kms/core'
+import { expect } from 'vitest'
+import { localDriver } from '../src/local-driver.ts'
+
+export const caller: Caller = { principal: 'root' }
+const keys = { current: createServerKey(new Uint8Array(32).fill(7)) }
+const authorize = (): void => {}
+const context = new Map<string, string>()
+
+export interface Server {
+  readonly manager: KmsManager
+  readonly events: readonly ManagerEvent[]
+  /** Closes the file it holds open, whatever state it is in. */
+  abandon(): Promise<void>
+}
+
+/** A server on the data directory `<home>/data`, started with what is stored. */
+export async function boot(home: string): Promise<Server> {
+  const data = join(home, 'data')
+  const events: ManagerEvent[] = []
+  const drivers = [
+    localDriver({
+      rootKeyDir: join(data, 'root-keys'),
+      environment: () => undefined,
+      policy: { forbiddenDirs: [data] },
+    }),
+  ]
+  const canaryStore = createFileCanaryStore({
+    directory: join(data, 'canaries'),
+    random: systemRandom,
+    onDamaged: (message) => expect.fail(message),
+  })
+  const manager = createKmsManager({
+    drivers,
+    canaryStore,
+    allowImmediateDeletion: true,
+    configStore: await createFileConfigStore({
+      directory: data,
+      drivers,
+      keys,
+      random: systemRandom,
+      onRecovered: (message) => expect.fail(message),
+    }),
+    onEvent: (event) => events.push(event),
+  })
+  await manager.boot()
+  return { manager, events, abandon: () => canaryStore.close() }
+}
+
+/** A data key of 32 bytes under `key`, or under the default key. */
+export function generate(manager: KmsManager, key?: string): Promise<Wrapped & Unwrapped> {
+  return manager.data.generateDataKey({ spec: 'AES_256', context, authorize, ...(key === undefined ? {} : { key }) })
+}
+
+export async function decrypt(manager: KmsManager, ciphertext: Buffer): Promise<Buffer> {
+  return (await manager.data.decrypt({ ciphertext, context, authorize })).plaintext
+}

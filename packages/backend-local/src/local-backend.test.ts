@@ -211,7 +211,7 @@ describe('what a call costs', () => {
     const page = await backend.list({ limit: 10_000 })
     expect(page.next).toBeDefined()
     expect(page.keys.length + page.unreadable.length).toBeLessThan(4200)
-    const rest = await backend.list({ limit: 10_000, after: page.next as string })
+    const rest = await backend.list({ limit: 10_000, after: page.next ?? '' })
     expect(rest.next).toBeUndefined()
     expect(page.unreadable.length + rest.unreadable.length).toBe(5000)
     expect(rest.keys.map(({ keyId }) => keyId)).toEqual(['z'])

@@ -47,7 +47,7 @@ describe('a record of an earlier version, brought back', () => {
     const good = await readFile(recordOf('orders'))
     await writeFile(recordOf('orders'), old)
     manager.clearCache()
-    for (const again of [() => {}, restart]) {
+    for (const again of [async () => {}, restart]) {
       await again()
       expect(await stateOf('orders')).toMatch(/^Unavailable: .*rolled back to version 1; version 2 was seen here/)
       for (const { ciphertext } of [first, second]) {
@@ -77,7 +77,7 @@ describe('a destroyed key, brought back', () => {
       await cp(join(kept, name), join(keyDir, 'keys', name), { recursive: true })
     }
     manager.clearCache()
-    for (const again of [() => {}, restart]) {
+    for (const again of [async () => {}, restart]) {
       await again()
       expect(await stateOf('orders')).toBe('Unavailable: it was destroyed on purpose and has come back')
       await expect(decrypt(manager, ciphertext)).rejects.toMatchObject({ code: 'KeyUnavailable' })

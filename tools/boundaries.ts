@@ -20,7 +20,7 @@ export const allowedEdges: Readonly<Record<string, Readonly<Record<string, 'any'
   'store-fs': { 's3-api': 'types' },
   client: { sigv4: 'any' },
   server: 'every package',
-  cli: { client: 'any' },
+  cli: { client: 'any', audit: 'any' },
 }
 
 export interface SourceFile {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import util from 'node:util'
@@ -144,6 +144,7 @@ async function nodeLine(packages, line) {
     tallies.push(await vitest(`unit ${id} on ${version}`, { cwd: dir, report: `unit-node-${line}`, bin }))
   }
   for (const { id, dir } of withE2e(packages)) {
+    if (!existsSync(join(dir, 'e2e', 'playbook.e2e.ts'))) continue
     tallies.push(
       await vitest(`playbook ${id} on ${version}`, { cwd: dir, args: playbook, report: `e2e-node-${line}`, bin }),
     )

@@ -1,0 +1,213 @@
+import { connect as connectTls } from 'node:tls'
+import { isKmsClientError, type KmsClient, type KmsStatus } from '@kms/client'
+import type { Io } from '../io.ts'
+import type { Target } from '../session.ts'
+import { checkVault } from './vault-paths.ts'
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly check: string
+  readonly outcome: 'good' | 'note' | 'warning' | 'problem'
+  readonly text: string
+}
+
+const DAY_MS = 86_400_000
+
+/** Looks at everything between the caller and a working key, and explains what is wrong with it. Changes nothing. */
+export async function examine(client: KmsClient, target: Target, io: Pick<Io, 'env' | 'now'>): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const tell = (check: string, outcome: Finding['outcome'], text: string): void =>
+    void findings.push({ check, outcome, text })
+
+  const { protocol, hostname } = new URL(target.endpoint)
+  const local = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+  if (protocol === 'https:') await checkCertificate(target, io, tell)
+  else if (!local) tell('TLS', 'warning', 'The endpoint is plain http: keys and credentials can be read on the way.')
+
+  const reached = await reach(client, tell)
+  if (!reached) return findings
+  if (target.credentials === undefined) {
+    tell('credentials', 'problem', 'None are set. Set KMSCTL_ACCESS_KEY and KMSCTL_SECRET_KEY, or make a profile.')
+    return findings
+  }
+  const { accessKeyId, secretAccessKey } = target.credentials
+  if (accessKeyId === 'admin' && secretAccessKey === 'admin') {
+    tell('credentials', 'warning', 'These are the default ones: fine on this machine, nowhere else.')
+  }
+  const status = await checkCredentials(client, io, tell)
+  if (status === undefined) return findings
+  checkService(status, tell)
+  await checkPermissions(client, tell)
+  if (status.status === 'Running') await checkKeys(client, status, tell)
+  await checkRetired(client, tell)
+  if (status.backend_type === 'vault') {
+    findings.push(...(await checkVault(status.config_summary?.backend_summary ?? {}, io.env)))
+  }
+  return findings
+}
+
+type Tell = (check: string, outcome: Finding['outcome'], text: string) => void
+
+function checkCertificate({ endpoint, ca }: Target, { now }: Pick<Io, 'now'>, tell: Tell): Promise<void> {
+  const { hostname, port } = new URL(endpoint)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  return new Promise((resolve) => {
+    const socket = connectTls({
+      host,
+      port: Number(port || 443),
+      servername: host,
+      timeout: 5000,
+      ...(ca === undefined ? {} : { ca }),
+    })
+    const end = (): void => {
+      socket.destroy()
+      resolve()
+    }
+    socket.once('secureConnect', () => {
+      const days = Math.floor((Date.parse(socket.getPeerCertificate().valid_to) - now()) / DAY_MS)
+      tell(
+        'TLS',
+        days < 14 ? 'warning' : 'good',
+        `${socket.getProtocol()}; the certificate is valid for ${days} more days.`,
+      )
+      end()
+    })
+    socket.once('timeout', end)
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(error.code ?? '')) {
+        tell(
+          'TLS',
+          'problem',
+          `The certificate is not trusted (${error.code}). Give the authority that signed it with --ca.`,
+        )
+      }
+      end()
+    })
+  })
+}
+
+async function reach(client: KmsClient, tell: Tell): Promise<boolean> {
+  try {
+    const { status } = await client.get('/health/live')
+    if (status === 200) {
+      tell('server', 'good', 'It answers.')
+      return true
+    }
+    tell('server', 'problem', `/health/live answers ${status}: is this a KMS?`)
+  } catch (error) {
+    if (!isKmsClientError(error)) throw error
+    tell('server', 'problem', `${error.message} Is it running, and is this its address?`)
+  }
+  return false
+}
+
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  [
+    'SignatureDoesNotMatch',
+    'The secret key is not the one of this access key, or a proxy changes requests on the way.',
+  ],
+  ['InvalidAccessKeyId', 'The server does not know this access key.'],
+  ['RequestTimeTooSkewed', 'This clock and the one of the server differ by more than 15 minutes. Set the wrong one.'],
+  ['ExpiredToken', 'The session is over. Get another one.'],
+  ['InvalidTokenId', 'The session token is not one of this server, or its user was disabled or given another secret.'],
+  ['TooManyRequests', 'Too many failed attempts in this minute. Wait, and use the right secret.'],
+])
+
+async function checkCredentials(
+  client: KmsClient,
+  { now }: Pick<Io, 'now'>,
+  tell: Tell,
+): Promise<KmsStatus | undefined> {
+  try {
+    const { reply, date } = await client.ask('getStatus')
+    const skew = date === undefined ? 0 : Math.round((now() - date) / 1000)
+    const much = Math.abs(skew)
+    if (much <= 5) tell('clock', 'good', 'This clock and the one of the server agree.')
+    else {
+      const text = `This clock is ${much} s ${skew > 0 ? 'ahead of' : 'behind'} the one of the server; from 900 s on nothing is accepted.`
+      tell('clock', much > 60 ? 'warning' : 'note', text)
+    }
+    tell('credentials', 'good', 'They are accepted.')
+    return reply as KmsStatus
+  } catch (error) {
+    if (!isKmsClientError(error)) throw error
+    if (error.code === 'AccessDenied')
+      tell('credentials', 'problem', `They are accepted, and may not see the status. ${error.message}`)
+    else tell('credentials', 'problem', `${error.code}: ${ADVICE.get(error.code) ?? error.message}`)
+    return undefined
+  }
+}
+
+function checkService({ status, healthy, last_error }: KmsStatus, tell: Tell): void {
+  if (status === 'Running') {
+    if (healthy === false)
+      tell('service', 'problem', `It runs, and its key store does not answer: ${last_error ?? 'no reason is known'}`)
+    else
+      tell(
+        'service',
+        last_error === null ? 'good' : 'warning',
+        last_error === null ? 'It runs.' : `It runs: ${last_error}`,
+      )
+  } else if (status === 'NotConfigured')
+    tell('service', 'problem', 'Nothing is configured. kmsctl apply, or kmsctl config set.')
+  else if (status === 'Configured') tell('service', 'problem', 'It is stopped. kmsctl start starts it.')
+  else tell('service', 'problem', `It is meant to run and cannot start: ${status.Error}`)
+}
+
+async function checkPermissions(client: KmsClient, tell: Tell): Promise<void> {
+  const looks = [
+    ['kms:Configure', 'getConfig'],
+    ['kms:ListKeys', 'listKeys'],
+    ['admin:ListUsers', 'listUsers'],
+  ] as const
+  const allowed: string[] = []
+  const denied: string[] = []
+  for (const [permission, operation] of looks) {
+    try {
+      await client.ask(operation)
+      allowed.push(permission)
+    } catch (error) {
+      if (!isKmsClientError(error)) throw error
+      if (error.code === 'AccessDenied') denied.push(permission)
+      else allowed.push(permission)
+    }
+  }
+  const text = [
+    allowed.length === 0 ? '' : `Allowed: ${allowed.join(', ')}.`,
+    denied.length === 0 ? '' : `Not allowed: ${denied.join(', ')}.`,
+  ]
+  tell('permissions', 'note', text.filter((part) => part !== '').join(' '))
+}
+
+async function checkKeys(client: KmsClient, { default_key_id }: KmsStatus, tell: Tell): Promise<void> {
+  if (default_key_id === null) {
+    tell('default key', 'warning', 'None is configured: requests that name no key are refused.')
+    return
+  }
+  try {
+    const { ciphertext_blob, plaintext_key, key_id } = await client.call('generateDataKey')
+    const { plaintext } = await client.call('decrypt', { body: { ciphertext_blob } })
+    const same = plaintext === plaintext_key
+    tell(
+      'default key',
+      same ? 'good' : 'problem',
+      same ? `${key_id} wraps and unwraps.` : `${key_id} unwraps something else!`,
+    )
+  } catch (error) {
+    if (!isKmsClientError(error)) throw error
+    const outcome = error.code === 'AccessDenied' ? 'note' : 'problem'
+    tell('default key', outcome, `${default_key_id}: ${error.code}: ${error.message}`)
+  }
+}
+
+async function checkRetired(client: KmsClient, tell: Tell): Promise<void> {
+  try {
+    const { stores } = await client.call('listRetired')
+    for (const { realm, healthy, last_error } of stores) {
+      const text = healthy === false ? `cannot be reached: ${last_error ?? 'no reason is known'}` : 'is kept to unwrap.'
+      tell('retired store', healthy === false ? 'warning' : 'good', `${realm} ${text}`)
+    }
+  } catch (error) {
+    if (!isKmsClientError(error)) throw error
+  }
+}

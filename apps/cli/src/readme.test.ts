@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs'
+import { operations } from '@kms/client'
+import { expect, it } from 'vitest'
+import { createTestIo } from '../test/test-io.ts'
+import { commandTable } from './command-table.ts'
+import { exitCodes } from './exit-codes.ts'
+import { createProgram } from './kmsctl.ts'
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+
+it('every operation of the API is a command, and knows its fields', () => {
+  expect(commandTable.map(({ operation }) => operation).toSorted()).toEqual(Object.keys(operations).toSorted())
+  for (const { operation, args, options, document } of commandTable) {
+    const { path, query, body } = operations[operation]
+    for (const { field, place } of [...args, ...options]) {
+      const known =
+        place === 'path' ? path.includes(`{${field}}`) : (place === 'query' ? query : (body ?? [])).includes(field)
+      expect(known, `${operation} ${place} ${field}`).toBe(true)
+    }
+    expect(document === true, `${operation} takes a document`).toBe(body === 'any' || operation === 'batch')
+  }
+})
+
+it('the README has every exit code, and every command', () => {
+  const codes = [...readme.matchAll(/^\| (\d) \|/gm)].map((match) => Number(match[1]))
+  expect(codes).toEqual(Object.values(exitCodes))
+  for (const { words } of commandTable) expect(readme, words.join(' ')).toContain(words.join(' '))
+  for (const command of createProgram(createTestIo().io).commands) expect(readme).toContain(`kmsctl ${command.name()}`)
+})

@@ -3,6 +3,7 @@
 
 // testing/index.d.ts
 export { type DescribeKeyBackendOptions, describeKeyBackend, type KeyBackendHarness } from './describe-key-backend.ts';
+export { type DescribeKeyLifeOptions, describeKeyLife, type KeyLifeHarness } from './describe-key-life.ts';
 export { createFaults, type FaultGate, type Faults } from './faults.ts';
 export { createManualClock, type ManualClock } from './manual-clock.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts';
@@ -724,6 +725,22 @@ export interface DescribeKeyBackendOptions {
 }
 export declare function describeKeyBackend(name: string, factory: () => KeyBackendHarness | Promise<KeyBackendHarness>, options?: DescribeKeyBackendOptions): void;
 
+// testing/describe-key-life.d.ts
+import type { Clock } from '../clock.ts';
+import type { KeyBackend } from '../keys/key-backend.ts';
+export interface KeyLifeHarness {
+    open(clock: Clock): Promise<KeyBackend>;
+    cleanup(): Promise<void>;
+}
+export interface DescribeKeyLifeOptions {
+    readonly runs: number;
+    readonly length: number;
+    readonly retiresIds?: boolean;
+    readonly ownClock?: boolean;
+    readonly timeoutMs?: number;
+}
+export declare function describeKeyLife(name: string, factory: () => KeyLifeHarness | Promise<KeyLifeHarness>, options: DescribeKeyLifeOptions): void;
+
 // testing/faults.d.ts
 export interface Faults<Verb extends string> {
     fail(verb: Verb, error: Error): void;
@@ -740,6 +757,7 @@ export declare function createFaults<Verb extends string>(): FaultGate<Verb>;
 import type { Clock } from '../clock.ts';
 export interface ManualClock extends Clock {
     advance(ms: number): void;
+    jump(ms: number): void;
     readonly next: number | undefined;
 }
 export declare function createManualClock(startMs: number): ManualClock;

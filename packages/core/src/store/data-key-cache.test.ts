@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { beforeEach, describe, expect, it } from 'vitest'
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { decodeEnvelope, type Envelope, encodeEnvelope, encodeEnvelopeHeader } from '../envelope/envelope.ts'
 import { createManualClock, type ManualClock } from '../testing/index.ts'
 import { createDataKeyCache, type DataKeyCache } from './data-key-cache.ts'
@@ -74,6 +75,26 @@ describe('the data-key cache', () => {
     expect(given).toEqual(Buffer.alloc(32))
   })
 
+  it('zeroes what has expired, though nobody asks for it', async () => {
+    const kept: Buffer[] = []
+    const from = Buffer.from.bind(Buffer)
+    const spy = vi.spyOn(Buffer, 'from').mockImplementation((...args: Parameters<typeof from>) => {
+      const made = from(...args)
+      if (Buffer.isBuffer(args[0])) kept.push(made)
+      return made
+    })
+    const mine = await cache.get(envelope('a', 'x'), aad, async () => Buffer.alloc(32, 7))
+    spy.mockRestore()
+    const held = kept.filter((each) => each !== mine && each.length === 32)
+    expect(held).toEqual([Buffer.alloc(32, 7)])
+    clock.advance(9_999)
+    expect(held).toEqual([Buffer.alloc(32, 7)])
+    clock.advance(10_001)
+    expect(held).toEqual([Buffer.alloc(32)])
+    expect(cache.statistics()).toMatchObject({ entries: 0 })
+    expect(clock.next).toBeUndefined()
+  })
+
   it('keeps no failure', async () => {
     await expect(cache.get(envelope('a', 'x'), aad, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(await cache.get(envelope('a', 'x'), aad, unwrap)).toEqual(Buffer.alloc(32, 1))
@@ -103,6 +124,43 @@ describe('the data-key cache', () => {
     expect(cache.statistics().entries).toBe(1)
     cache.clear()
     expect(cache.statistics().entries).toBe(0)
+  })
+
+  it('is what a list of entries is, whatever is asked, dropped and waited for', async () => {
+    const step = fc.oneof(
+      fc.record({ key: fc.constantFrom('a', 'b', 'c'), content: fc.constantFrom('1', '2', '3') }),
+      fc.record({ clear: fc.constantFrom('a', 'b', 'c', undefined) }),
+      fc.record({ wait: fc.nat(12_000) }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const time = createManualClock(1)
+        const tested = createDataKeyCache({ maxEntries: 3, ttlSeconds: 10, clock: time })
+        // Oldest use first.
+        let model: { readonly key: string; readonly content: string; readonly at: number }[] = []
+        for (const each of steps) {
+          if ('clear' in each) {
+            tested.clear(each.clear)
+            model = each.clear === undefined ? [] : model.filter(({ key }) => key !== each.clear)
+          } else if ('wait' in each) time.advance(each.wait)
+          else {
+            const { key, content } = each
+            model = model.filter(({ at }) => time.now() - at <= 10_000)
+            const held = model.find((one) => one.key === key && one.content === content)
+            let asked = false
+            const plaintext = await tested.get(envelope(key, content), Buffer.alloc(32, key), async () => {
+              asked = true
+              return Buffer.from(`${key}${content}`.padEnd(32))
+            })
+            expect(plaintext.toString().trim()).toBe(`${key}${content}`)
+            expect(asked).toBe(held === undefined)
+            const at = held?.at ?? time.now()
+            model = [...model.filter((one) => one !== held), { key, content, at }].slice(-3)
+          }
+        }
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it('does not keep what was being unwrapped when it was cleared', async () => {

@@ -40,6 +40,9 @@ interface Entry {
   readonly plaintext: Buffer
 }
 
+/** What has expired is looked for at least this often, and zeroed, whether somebody asks for it or not. */
+const LONGEST_SWEEP_SECONDS = 60
+
 /** Least recently used goes first; every plaintext is zeroed when it leaves. */
 export function createDataKeyCache({ maxEntries, ttlSeconds, clock }: DataKeyCacheOptions): DataKeyCache {
   let hits = 0
@@ -47,16 +50,40 @@ export function createDataKeyCache({ maxEntries, ttlSeconds, clock }: DataKeyCac
   let evictions = 0
   let generation = 0
   const underWay = new Map<string, { readonly plaintext: Promise<Buffer>; waiting: number }>()
+  /** The entries of each key, so that a change of one key does not look through those of all. */
+  const ofKey = new Map<string, Set<string>>()
+  let sweeping = false
   const entries = new LRUCache<string, Entry>({
     max: maxEntries,
     ttl: ttlSeconds * 1000,
     ttlResolution: 0,
     perf: { now: () => clock.now() },
-    dispose: ({ plaintext }, _, reason) => {
+    dispose: ({ plaintext, keyId }, id, reason) => {
       plaintext.fill(0)
+      const ids = ofKey.get(keyId)
+      ids?.delete(id)
+      if (ids?.size === 0) ofKey.delete(keyId)
       if (reason === 'evict') evictions++
     },
   })
+
+  function keep(id: string, entry: Entry): void {
+    entries.set(id, entry)
+    const ids = ofKey.get(entry.keyId)
+    if (ids === undefined) ofKey.set(entry.keyId, new Set([id]))
+    else ids.add(id)
+    sweepLater()
+  }
+
+  function sweepLater(): void {
+    if (sweeping) return
+    sweeping = true
+    clock.after(Math.min(ttlSeconds, LONGEST_SWEEP_SECONDS) * 1000, () => {
+      sweeping = false
+      entries.purgeStale()
+      if (entries.size > 0) sweepLater()
+    })
+  }
 
   return {
     async get(envelope, aad, unwrap) {
@@ -79,7 +106,7 @@ export function createDataKeyCache({ maxEntries, ttlSeconds, clock }: DataKeyCac
         const plaintext = await lookup.plaintext
         const copy = Buffer.from(plaintext)
         if (plaintext.length <= MAX_CACHED_BYTES && startedIn === generation && !entries.has(id)) {
-          entries.set(id, { keyId: envelope.keyId, plaintext: Buffer.from(plaintext) })
+          keep(id, { keyId: envelope.keyId, plaintext: Buffer.from(plaintext) })
         }
         if (lookup.waiting === 1) plaintext.fill(0)
         return copy
@@ -93,7 +120,7 @@ export function createDataKeyCache({ maxEntries, ttlSeconds, clock }: DataKeyCac
       generation++
       underWay.clear()
       if (keyId === undefined) entries.clear()
-      else for (const [id, entry] of entries.entries()) if (entry.keyId === keyId) entries.delete(id)
+      else for (const id of ofKey.get(keyId) ?? []) entries.delete(id)
     },
 
     statistics: () => ({ hits, misses, entries: entries.size, evictions }),

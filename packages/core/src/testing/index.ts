@@ -1,4 +1,5 @@
 export { type DescribeKeyBackendOptions, describeKeyBackend, type KeyBackendHarness } from './describe-key-backend.ts'
+export { type DescribeKeyLifeOptions, describeKeyLife, type KeyLifeHarness } from './describe-key-life.ts'
 export { createFaults, type FaultGate, type Faults } from './faults.ts'
 export { createManualClock, type ManualClock } from './manual-clock.ts'
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts'

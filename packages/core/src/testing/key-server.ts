@@ -13,7 +13,7 @@ import type { Snapshot } from '../manager/snapshot.ts'
 import { createKeyWorker, type KeyWorker } from '../manager/worker/key-worker.ts'
 import type { Random } from '../random.ts'
 import { createDataKeyCache } from '../store/data-key-cache.ts'
-import { createOpenStore } from '../store/open-store.ts'
+import { createOpenStore, type OpenStore } from '../store/open-store.ts'
 
 export interface KeyServerOptions {
   readonly backend: KeyBackend
@@ -31,6 +31,7 @@ export interface KeyServer {
   readonly keys: KeyService
   readonly data: DataPlane
   readonly worker: KeyWorker
+  readonly store: OpenStore
   readonly events: readonly ManagerEvent[]
   close(): Promise<void>
 }
@@ -86,6 +87,7 @@ export async function openKeyServer(options: KeyServerOptions): Promise<KeyServe
     }),
     data: createDataPlane(source, random),
     worker,
+    store: active,
     events,
     async close() {
       snapshot = undefined

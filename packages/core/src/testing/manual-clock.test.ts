@@ -25,6 +25,21 @@ describe('createManualClock', () => {
     expect(seen).toHaveLength(3)
   })
 
+  it('jumps: what fell due runs at the end, in order, with what that makes due', () => {
+    const clock = createManualClock(0)
+    const seen: string[] = []
+    clock.after(20, () => seen.push(`b ${clock.now()}`))
+    clock.after(10, () => {
+      seen.push(`a ${clock.now()}`)
+      clock.after(0, () => seen.push(`nested ${clock.now()}`))
+      clock.after(1, () => seen.push('too late'))
+    })
+    clock.jump(100)
+    expect(seen).toEqual(['a 100', 'b 100', 'nested 100'])
+    expect(clock.next).toBe(101)
+    expect(() => clock.jump(-1)).toThrow(RangeError)
+  })
+
   it('forgets what was cancelled, and never goes back', () => {
     const clock = createManualClock(0)
     let ran = false

@@ -4,6 +4,7 @@ import {
   type Caller,
   createFileCanaryStore,
   createFileConfigStore,
+  createFileOfflineKeyStore,
   createKmsManager,
   createServerKey,
   type KmsManager,
@@ -12,13 +13,17 @@ import {
   type Unwrapped,
   type Wrapped,
 } from '@kms/core'
-import { expect } from 'vitest'
 import { localDriver } from '../src/local-driver.ts'
 
 export const caller: Caller = { principal: 'root' }
 const keys = { current: createServerKey(new Uint8Array(32).fill(7)) }
 const authorize = (): void => {}
 const context = new Map<string, string>()
+
+/** Not vitest's: children in processes of their own use this too. */
+function refuse(message: string): never {
+  throw new Error(message)
+}
 
 export interface Server {
   readonly manager: KmsManager
@@ -41,7 +46,7 @@ export async function boot(home: string): Promise<Server> {
   const canaryStore = createFileCanaryStore({
     directory: join(data, 'canaries'),
     random: systemRandom,
-    onDamaged: (message) => expect.fail(message),
+    onDamaged: refuse,
   })
   const manager = createKmsManager({
     drivers,
@@ -52,7 +57,13 @@ export async function boot(home: string): Promise<Server> {
       drivers,
       keys,
       random: systemRandom,
-      onRecovered: (message) => expect.fail(message),
+      onRecovered: refuse,
+    }),
+    offlineKeys: await createFileOfflineKeyStore({
+      directory: join(data, 'offline'),
+      keys,
+      random: systemRandom,
+      onWarning: refuse,
     }),
     onEvent: (event) => events.push(event),
   })

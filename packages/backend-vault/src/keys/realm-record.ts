@@ -64,12 +64,9 @@ export async function findRealm(operation: Operation, options: RealmOptions): Pr
     const reason = `it holds ${others.length === 1 ? 'a record' : `${others.length} records`} and no ${REALM_RECORD}`
     throw kmsError('StoreNotOurs', { path: place, reason })
   }
-  if (!mayInitialise) {
-    const reason = 'it holds no key store yet, and this call makes none; start or reconfigure does'
-    throw kmsError('StoreUnwritable', { path: place, reason })
-  }
   // Of no use without Transit: nothing is made before it answers. Keys may be there already, they are adopted.
   await transit.list(operation)
+  if (!mayInitialise) throw kmsError('StoreNotInitialised', { place })
   operation.throwIfOver()
   const realm = random(16).toString('hex')
   const record = (write: string) => ({ format: FORMAT, kind: 'realm', realm, created_at: clock.now(), write })

@@ -71,7 +71,7 @@ describe('a rehearsal', () => {
     expect(report.notes).toEqual(['A new key store would be initialised at empty.'])
     expect(report.proof.map(({ step, detail }) => `${step}: ${detail}`)).toEqual([
       'open: empty is empty: a new key store would be initialised there',
-      'default key: "master" would be created',
+      'default key: "master" would be created, unless it is there already',
     ])
     expect(await traces()).toEqual(before)
     expect(harness.driver.stores.has('empty')).toBe(false)

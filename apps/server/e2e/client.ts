@@ -55,6 +55,8 @@ export function call(url: string, options: CallOptions = {}): Promise<Reply> {
         ...(options.now === undefined ? {} : { now: options.now }),
       })
     : { ...options.headers }
+  // Node announces no length for methods that seldom have a body, and sends it all the same.
+  if (raw !== undefined) headers['content-length'] = String(Buffer.byteLength(options.sent ?? raw))
   options.tamper?.(headers)
   plantFields({ ...options.credentials, ...headers })
   plantFields(body)
@@ -99,8 +101,9 @@ export interface DataKey {
 export interface Admin {
   /** Prefix of the routes. */
   readonly kms: string
-  post(path: string, body?: unknown): Promise<Reply>
+  post(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Reply>
   get(path: string): Promise<Reply>
+  delete(path: string, body: unknown): Promise<Reply>
   status(): Promise<Record<string, unknown>>
   /** Configures a local key store and starts it. */
   begin(keyDir: string, more?: Readonly<Record<string, unknown>>): Promise<void>
@@ -112,12 +115,15 @@ export interface Admin {
 export function createAdmin(url: string, defaults: CallOptions = {}): Admin {
   const kms = `${url}/rustfs/admin/v3/kms`
   const get = (path: string): Promise<Reply> => call(`${kms}/${path}`, defaults)
-  const post = (path: string, body?: unknown): Promise<Reply> =>
-    call(`${kms}/${path}`, { ...defaults, method: 'POST', ...(body === undefined ? {} : { body }) })
+  const send = (method: string, path: string, body?: unknown, headers = {}): Promise<Reply> =>
+    call(`${kms}/${path}`, { ...defaults, method, headers, ...(body === undefined ? {} : { body }) })
+  const post = (path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Reply> =>
+    send('POST', path, body, headers)
   return {
     kms,
     get,
     post,
+    delete: (path, body) => send('DELETE', path, body),
     status: async () => (await must(get('status'))).json(),
     async begin(keyDir, more = {}) {
       await must(post('configure', { backend_type: 'local', key_dir: keyDir, default_key_id: 'main', ...more }))

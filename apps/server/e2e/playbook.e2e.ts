@@ -2,61 +2,16 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type PythonTools, requireTools, shell } from '../../../tools/pypi.ts'
 import { findAwscurl } from './awscurl.ts'
+import { CACHE, CONFIGURE, CREATE_KEY, call, START, STATUS, STOP } from './playbook-commands.ts'
 import { startServer, temporaryFolder } from './server-process.ts'
 
-// The playbook's commands, as they are printed there; only host and key directory are replaced.
-
-const STATUS = `awscurl --service s3 --region us-east-1 \\
-  --access_key admin --secret_key admin \\
-  http://localhost:9000/rustfs/admin/v3/kms/status`
-
-const CONFIGURE = `   awscurl --service s3 --region us-east-1 \\
-     --access_key admin --secret_key admin \\
-     -X POST -d '{
-       "backend_type": "local",
-       "key_dir": "/var/lib/rustfs/kms-keys",
-       "default_key_id": "rustfs-master",
-       "enable_cache": true,
-       "cache_ttl_seconds": 900
-     }' \\
-     http://localhost:9000/rustfs/admin/v3/kms/configure`
-
-const START = `   awscurl --service s3 --region us-east-1 \\
-     --access_key admin --secret_key admin \\
-     -X POST http://localhost:9000/rustfs/admin/v3/kms/start`
-
-const CREATE_KEY = `   awscurl --service s3 --region us-east-1 \\
-     --access_key admin --secret_key admin \\
-     -X POST -d '{ "KeyUsage": "ENCRYPT_DECRYPT", "Description": "rotation-2024-09" }' \\
-     http://localhost:9000/rustfs/admin/v3/kms/keys`
-
-const CACHE = `awscurl --service s3 --region us-east-1 \\
-  --access_key admin --secret_key admin \\
-  -X POST -d '{
-    "enable_cache": true,
-    "max_cached_keys": 2048,
-    "cache_ttl_seconds": 600,
-    "timeout_seconds": 20
-  }' \\
-  http://localhost:9000/rustfs/admin/v3/kms/reconfigure`
-
-const STOP = `awscurl --service s3 --region us-east-1 \\
-  --access_key admin --secret_key admin \\
-  -X POST http://localhost:9000/rustfs/admin/v3/kms/stop`
-
 // The playbook sets the default key on Vault; on the local store the same call names no backend.
-const SET_DEFAULT = `   awscurl --service s3 --region us-east-1 \\
+const SET_LOCAL_DEFAULT = `   awscurl --service s3 --region us-east-1 \\
      --access_key admin --secret_key admin \\
      -X POST -d '{
        "default_key_id": "rotation-2024-09"
      }' \\
      http://localhost:9000/rustfs/admin/v3/kms/reconfigure`
-
-// What the playbook does with data keys, it does through S3; these are the calls behind it.
-const call = (path: string, body: object): string => `awscurl --service s3 --region us-east-1 \\
-  --access_key admin --secret_key admin \\
-  -X POST -d '${JSON.stringify(body)}' \\
-  http://localhost:9000/rustfs/admin/v3/kms/${path}`
 
 const awscurlHead = /awscurl --service s3 --region us-east-1 \\\n\s+--access_key admin --secret_key admin \\\n/
 
@@ -131,7 +86,7 @@ describe.each(clients)('the playbook, typed with $name', ({ name, rewrite }) => 
     }
     await openAll()
 
-    expect(await typeJson(SET_DEFAULT)).toMatchObject({ success: true, status: 'Running' })
+    expect(await typeJson(SET_LOCAL_DEFAULT)).toMatchObject({ success: true, status: 'Running' })
     expect((await typeJson<Envelope>(call('generate-data-key', {}))).key_id).toBe(created.key_id)
     expect(await typeJson(CACHE)).toMatchObject({ success: true, status: 'Running' })
     expect(await typeJson(STATUS)).toMatchObject({

@@ -1,5 +1,5 @@
 import { rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { KmsManager } from '@kms/core'
 import { caller } from './service.ts'
 
@@ -16,7 +16,7 @@ export interface Act {
   readonly states: readonly string[]
 }
 
-export const local = (home: string, name: string): object => ({
+const local = (home: string, name: string): object => ({
   backend_type: 'local',
   key_dir: join(home, name),
   master_key: RAW_KEY,
@@ -39,8 +39,8 @@ const retiredRealm = (manager: KmsManager): string => manager.retired()[0]?.real
 export async function stateOf(manager: KmsManager): Promise<string> {
   const { status } = manager.status()
   const { document } = manager.config() ?? {}
-  const place = String(document?.['key_dir'] ?? '-').replace(/^.*\//, '')
-  const retired = manager.retired().map(({ summary }) => String(summary['key_dir']).replace(/^.*\//, ''))
+  const place = basename((document?.['key_dir'] ?? '-') as string)
+  const retired = manager.retired().map(({ summary }) => basename(summary['key_dir'] as string))
   return [
     typeof status === 'string' ? status : 'Error',
     place,

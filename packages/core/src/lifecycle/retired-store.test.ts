@@ -67,6 +67,7 @@ describe('a retired store', () => {
 
   it('that goes down later is noticed and set aside, and comes back by itself', async () => {
     const [manager, old] = await moved()
+    await harness.pass(10)
     harness.store('a').faults.fail('health', DOWN)
     await harness.pass(75)
     expect(healthOf(manager)).toBe(false)
@@ -77,6 +78,33 @@ describe('a retired store', () => {
     await harness.pass(20)
     expect(healthOf(manager)).toBe(true)
     await decrypt(manager, old.ciphertext)
+  })
+
+  it('that was the active one is looked at soon, and at once when a request finds it out of reach; both name the realm', async () => {
+    const [manager, old] = await moved()
+    await manager.reconfigure({ enable_cache: false }, caller)
+    const health = harness.store('a').faults.calls('health')
+    harness.store('a').faults.fail('unwrap', DOWN)
+    harness.store('a').faults.fail('health', DOWN)
+    const refused = expect.objectContaining({
+      code: 'BackendUnavailable',
+      message: expect.stringContaining(harness.store('a').realm ?? '-'),
+    })
+    await expect(decrypt(manager, old.ciphertext)).rejects.toEqual(refused)
+    expect(healthOf(manager)).toBe(true)
+    harness.clock.advance(1)
+    await idle()
+    expect(healthOf(manager)).toBe(false)
+    expect(harness.store('a').faults.calls('health')).toBe(health + 1)
+    await expect(decrypt(manager, old.ciphertext)).rejects.toEqual(refused)
+    harness.store('a').faults.recover()
+    await harness.pass(2)
+    await decrypt(manager, old.ciphertext)
+
+    harness.store('b').faults.fail('health', kmsError('BackendUnavailable', { store: 'b', reason: 'down' }))
+    await manager.reconfigure({ name: 'c' }, caller)
+    await harness.pass(7)
+    expect(manager.retired().find(({ realm }) => realm === harness.store('b').realm)?.healthy).toBe(false)
   })
 
   it('that hangs holds up nothing: boot, readiness, changes, stop; and costs who needs it ten seconds at most', async () => {
@@ -107,10 +135,11 @@ describe('a retired store', () => {
   it('that hangs in a probe is given up after ten seconds', async () => {
     const [manager] = await moved()
     harness.store('a').faults.hang('health')
-    await harness.pass(72)
+    await harness.pass(10)
+    expect(healthOf(manager)).toBe(true)
+    await harness.pass(8)
     // The active store is another one.
     expect(manager.status().healthy).toBe(true)
-    await harness.pass(12)
     expect([healthOf(manager), errorOf(manager)]).toEqual([false, expect.stringContaining('10 s')])
     harness.store('a').faults.recover('health')
   })

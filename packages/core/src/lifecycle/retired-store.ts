@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
-import { kmsError } from '../errors/kms-error.ts'
+import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { Random } from '../random.ts'
 import { withDeadline } from '../store/deadline.ts'
 import type { OpenStore } from '../store/open-store.ts'
@@ -52,13 +52,15 @@ export interface RetiredStoreOptions {
 const ATTEMPT_SECONDS = 10
 /** Between probes of a store that answers. */
 const PROBE_MS = 60_000
+/** Until the first look at a store that was the active one: that may be why it is not any more. */
+const FIRST_PROBE_MS = 5000
 /** Waits between attempts while it does not; the last one repeats. */
 const BACKOFF_MS = [1000, 2000, 4000, 8000, 16_000, 30_000, 60_000] as const
 
 export function createRetiredStore(options: RetiredStoreOptions): RetiredStore {
   const { realm, config, clock, random, open, onWarning } = options
   const attemptSeconds = Math.min(config.timeout_seconds, ATTEMPT_SECONDS)
-  let store: OpenStore | undefined = options.opened
+  let store: OpenStore | undefined = options.opened && observed(options.opened)
   let opening: Promise<OpenStore> | undefined
   let healthy: boolean | undefined = store === undefined ? undefined : true
   let quarantine: { readonly error: unknown; readonly until: number } | undefined
@@ -76,6 +78,24 @@ export function createRetiredStore(options: RetiredStoreOptions): RetiredStore {
   function schedule(ms: number): void {
     cancelTimer?.()
     cancelTimer = clock.after(jitter(ms, random), () => void probe())
+  }
+
+  /** The same store; what fails because it cannot be reached names the realm, and has it looked at now. */
+  function observed(opened: OpenStore): OpenStore {
+    const observe = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work
+      } catch (error) {
+        if (!isKmsError(error, 'BackendUnavailable', 'BackendTimeout') || closing.signal.aborted) throw error
+        if (quarantine === undefined) schedule(0)
+        throw unavailable(error)
+      }
+    }
+    return {
+      ...opened,
+      call: (work) => observe(opened.call(work)),
+      describe: (name, cached) => observe(opened.describe(name, cached)),
+    }
   }
 
   function succeeded(): void {
@@ -108,7 +128,7 @@ export function createRetiredStore(options: RetiredStoreOptions): RetiredStore {
           opened.retire(0).catch(() => {})
           return
         }
-        store = opened
+        store = observed(opened)
         succeeded()
       },
       (error: unknown) => {
@@ -133,7 +153,7 @@ export function createRetiredStore(options: RetiredStoreOptions): RetiredStore {
     }
   }
 
-  schedule(store === undefined ? 0 : PROBE_MS)
+  schedule(store === undefined ? 0 : FIRST_PROBE_MS)
 
   return {
     realm,
@@ -149,10 +169,12 @@ export function createRetiredStore(options: RetiredStoreOptions): RetiredStore {
       if (closing.signal.aborted) throw kmsError('BackendUnavailable', { store: realm, reason: 'it was closed' })
       if (quarantine !== undefined) throw unavailable(quarantine.error)
       try {
-        return await ensureOpen()
+        await ensureOpen()
       } catch (error) {
         throw unavailable(error)
       }
+      if (store === undefined) throw kmsError('BackendUnavailable', { store: realm, reason: 'it was closed' })
+      return store
     },
 
     async close(seconds) {

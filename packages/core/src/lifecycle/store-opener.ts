@@ -258,6 +258,11 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal, onAbort: () => 
 function wouldInitialise({ default_key_id: key }: ConfigDocument, place: string, milliseconds: number): Rehearsal {
   const detail = `${place} is empty: a new key store would be initialised there`
   const steps: ProofStep[] = [{ step: 'open', detail, milliseconds }]
-  if (key !== undefined) steps.push({ step: 'default key', detail: `"${key}" would be created, unless it is there already`, milliseconds: 0 })
+  if (key !== undefined)
+    steps.push({
+      step: 'default key',
+      detail: `"${key}" would be created, unless it is there already`,
+      milliseconds: 0,
+    })
   return { steps, notes: [`A new key store would be initialised at ${place}.`] }
 }

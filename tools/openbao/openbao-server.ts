@@ -25,6 +25,8 @@ export interface OpenBaoOptions {
   readonly node?: string
   /** Further lines inside `listener "tcp" { }`. */
   readonly listener?: string
+  /** What the operator shows a server that demands certificates. */
+  readonly client?: Certificate
 }
 
 export interface Reply {
@@ -95,7 +97,7 @@ export async function startOpenBao(options: OpenBaoOptions): Promise<OpenBao> {
 }
 
 export async function startNode(options: OpenBaoOptions): Promise<OpenBaoNode> {
-  const { program, cleanup, host = '127.0.0.1', node = 'one', listener = '' } = options
+  const { program, cleanup, host = '127.0.0.1', node = 'one', listener = '', client } = options
   const folder = mkdtempSync(join(tmpdir(), 'kms-openbao-'))
   cleanup(async () => rmSync(folder, { recursive: true, force: true }))
   const authority = options.authority ?? makeAuthority(folder)
@@ -125,6 +127,7 @@ cluster_addr = "https://${host}:${clusterPort}"
 `,
   )
   const ca = readFileSync(authority.cert, 'utf8')
+  const shown = client === undefined ? {} : { cert: readFileSync(client.cert), key: readFileSync(client.key) }
   // Nothing of the environment of the tests; Vault's names and OpenBao's, whichever program it is.
   const environment = { PATH: process.env['PATH'] ?? '', HOME: folder, LANG: 'C.UTF-8', VAULT_DISABLE_MLOCK: 'true' }
   let child: ChildProcess | undefined
@@ -164,7 +167,7 @@ cluster_addr = "https://${host}:${clusterPort}"
       const token = keys === undefined ? {} : { 'X-Vault-Token': keys.rootToken }
       const call = request(
         `${address}/v1/${path}`,
-        { method, ca, agent: false, headers: { ...token, ...headers } },
+        { method, ca, ...shown, agent: false, headers: { ...token, ...headers } },
         (response) => {
           let text = ''
           response.setEncoding('utf8').on('data', (chunk: string) => {
@@ -192,9 +195,12 @@ cluster_addr = "https://${host}:${clusterPort}"
     )
   }
 
+  /** A standby serves only while it knows a leader. */
   async function isServing(): Promise<boolean> {
     const status = await health()
-    return status === 200 || status === 429
+    if (status !== 429) return status === 200
+    const leader = await api('GET', 'sys/leader').catch(() => undefined)
+    return Boolean(leader?.body?.leader_address)
   }
 
   async function unseal(): Promise<void> {
@@ -215,7 +221,16 @@ cluster_addr = "https://${host}:${clusterPort}"
       const token = keys?.rootToken ?? ''
       const own = { BAO_ADDR: address, BAO_CACERT: authority.cert, BAO_TOKEN: token }
       const vaults = { VAULT_ADDR: address, VAULT_CACERT: authority.cert, VAULT_TOKEN: token }
-      const { stdout } = await run(program, args, { env: { ...environment, ...own, ...vaults } })
+      const certificate =
+        client === undefined
+          ? {}
+          : {
+              BAO_CLIENT_CERT: client.cert,
+              BAO_CLIENT_KEY: client.key,
+              VAULT_CLIENT_CERT: client.cert,
+              VAULT_CLIENT_KEY: client.key,
+            }
+      const { stdout } = await run(program, args, { env: { ...environment, ...own, ...vaults, ...certificate } })
       return stdout
     },
     api,

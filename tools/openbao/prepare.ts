@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import type { OpenBao } from './openbao-server.ts'
+import type { OpenBao, Reply } from './openbao-server.ts'
 
 /** The policy the documentation gives operators. */
-const policyFile: string = fileURLToPath(new URL('../../packages/backend-vault/policies/kms.hcl', import.meta.url))
-
-/** The policy's text, for tests that take something from it. */
-export const policy: string = readFileSync(policyFile, 'utf8')
+export const policy: string = readFileSync(
+  new URL('../../packages/backend-vault/policies/kms.hcl', import.meta.url),
+  'utf8',
+)
 
 /** What the playbook tells an operator to do, command by command, with the CLI. */
 export async function prepareMounts(server: OpenBao): Promise<void> {
@@ -25,20 +24,20 @@ export interface AppRoleOptions {
   readonly name?: string
   /** Text of its policy instead of the documented one. */
   readonly policy?: string
-  /** Settings of the role, as `bao write` takes them. */
-  readonly settings?: readonly string[]
+  readonly settings?: Readonly<Record<string, unknown>>
 }
 
 /** A policy and an AppRole of it, as an operator would make them; each call gives another secret id. */
 export async function makeAppRole(server: OpenBao, options: AppRoleOptions = {}): Promise<AppRole> {
-  const { name = 'kms', settings = ['token_ttl=1h', 'token_max_ttl=4h'] } = options
+  const { name = 'kms', settings = { token_ttl: '1h', token_max_ttl: '4h' } } = options
   await makePolicy(server, name, options.policy)
-  const { body: mounts } = await server.api('GET', 'sys/auth')
+  const mounts = await must(server, 'GET', 'sys/auth')
   if (mounts.data['approle/'] === undefined) await server.cli('auth', 'enable', 'approle')
-  await server.cli('write', `auth/approle/role/${name}`, `token_policies=${name}`, ...settings)
-  const roleId = await server.cli('read', '-field=role_id', `auth/approle/role/${name}/role-id`)
-  const secretId = await server.cli('write', '-f', '-field=secret_id', `auth/approle/role/${name}/secret-id`)
-  return { role_id: roleId.trim(), secret_id: secretId.trim() }
+  const role = `auth/approle/role/${name}`
+  await must(server, 'POST', role, { token_policies: [name], ...settings })
+  const roleId = await must(server, 'GET', `${role}/role-id`)
+  const secretId = await must(server, 'POST', `${role}/secret-id`, {})
+  return { role_id: roleId.data.role_id, secret_id: secretId.data.secret_id }
 }
 
 /** A token of the documented policy, or of another text. */
@@ -52,11 +51,17 @@ export async function makeToken(
 ): Promise<string> {
   const { name = 'kms', settings = { ttl: '1h' } } = options
   await makePolicy(server, name, options.policy)
-  const { body } = await server.api('POST', 'auth/token/create', { policies: [name], ...settings })
+  const body = await must(server, 'POST', 'auth/token/create', { policies: [name], ...settings })
   return body.auth.client_token
 }
 
-async function makePolicy(server: OpenBao, name: string, text: string | undefined): Promise<void> {
-  if (text === undefined) return void (await server.cli('policy', 'write', name, policyFile))
-  await server.api('PUT', `sys/policies/acl/${name}`, { policy: text })
+/** Calls the API, and fails when it says no. */
+async function must(server: OpenBao, method: string, path: string, body?: unknown): Promise<Reply['body']> {
+  const reply = await server.api(method, path, body)
+  if (reply.status >= 300) throw new Error(`${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`)
+  return reply.body
+}
+
+async function makePolicy(server: OpenBao, name: string, text: string = policy): Promise<void> {
+  await must(server, 'PUT', `sys/policies/acl/${name}`, { policy: text })
 }

@@ -3,7 +3,7 @@
 
 # Which keys there are; make, describe and destroy them.
 path "transit/keys"          { capabilities = ["list"] }
-path "transit/keys/+"        { capabilities = ["create", "read", "update", "delete"] }
+path "transit/keys/+"        { capabilities = ["read", "update", "delete"] }
 path "transit/keys/+/config" { capabilities = ["update"] }
 path "transit/keys/+/rotate" { capabilities = ["update"] }
 

@@ -49,7 +49,7 @@ async function readMount(operation: Operation, client: VaultClient, mount: strin
   if (reply.status !== 200 || typeof type !== 'string') return undefined
   const version =
     typeof options === 'object' && options !== null ? (options as Record<string, unknown>)['version'] : undefined
-  return { type: type.slice(0, 40), version }
+  return { type: /^[a-z0-9_-]{1,40}$/.test(type) ? type : 'none that is known', version }
 }
 
 async function readRights(operation: Operation, client: VaultClient, path: string): Promise<readonly unknown[]> {

@@ -1,5 +1,6 @@
 import { type ConfigDocument, kmsError, type OpenedBackend, type OpenOptions } from '@kms/core'
 import { DEFAULT_SECRET_DIRS, readSecretFile } from '@kms/core/internal'
+import type { AuthMethod } from './config/auth-method.ts'
 import { readVaultConfig, type VaultConfig } from './config/vault-config.ts'
 import type { VaultPolicy } from './config/vault-policy.ts'
 import type { CredentialSource } from './credentials/credential-source.ts'
@@ -55,6 +56,8 @@ export async function openVaultStore(document: ConfigDocument, options: OpenVaul
   checkAddressPolicy(address, config.skipTlsVerify, policy)
   const readFile = (path: string, field: string): Promise<string> => readConfiguredFile(path, field, policy)
   const caCert = config.caCertPath === undefined ? config.caCert : await readAuthority(config.caCertPath, policy)
+  // They are read again for each login; here it shows before anybody is asked whether they may and can be.
+  for (const [path, field] of secretFiles(config.authMethod)) await readFile(path, field)
 
   const timeoutMs = timeoutSeconds * 1000
   const tls = createTlsOptions(config, caCert)
@@ -91,7 +94,7 @@ export async function openVaultStore(document: ConfigDocument, options: OpenVaul
       const bulkhead = createBulkhead({ slots: SLOTS, queue: QUEUE, place })
       const client = createVaultClient({ place, caller, credentials, breaker, bulkhead })
       const transit = createTransit(client, config.transitMount, random)
-      const records = createKvRecords(client, config.kvMount, config.prefix, random)
+      const records = createKvRecords(client, { mount: config.kvMount, prefix: config.prefix, random, onWarning })
       const notes = await inspectMounts(operation, client, config)
       const found = await findRealm(operation, {
         records,
@@ -146,6 +149,14 @@ function createSource({ authMethod }: VaultConfig, options: Parameters<typeof ap
   return 'approle' in authMethod
     ? appRoleSource(authMethod.approle, options)
     : kubernetesSource(authMethod.kubernetes, options)
+}
+
+/** The files a login is made of, and the fields that name them. */
+function secretFiles(method: AuthMethod): readonly (readonly [string, string])[] {
+  if ('token_file' in method) return [[method.token_file.path, 'auth_method.token_file.path']]
+  if ('kubernetes' in method) return [[method.kubernetes.jwt_path, 'auth_method.kubernetes.jwt_path']]
+  const file = 'approle' in method ? method.approle.secret_id_file : undefined
+  return file === undefined ? [] : [[file, 'auth_method.approle.secret_id_file']]
 }
 
 function readConfiguredFile(path: string, field: string, { allowSecretFiles }: VaultPolicy): Promise<string> {

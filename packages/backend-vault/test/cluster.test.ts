@@ -1,10 +1,16 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { KeyBackend, KeyRecord } from '@kms/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { makeCertificate } from '../../../tools/certificates.ts'
 import { findOpenBao, requireOpenBao } from '../../../tools/openbao/find-openbao.ts'
+import { startHttpsProxy } from '../../../tools/openbao/https-proxy.ts'
 import { type OpenBaoCluster, startCluster } from '../../../tools/openbao/openbao-cluster.ts'
 import type { OpenBao } from '../../../tools/openbao/openbao-server.ts'
 import { makeAppRole, prepareMounts } from '../../../tools/openbao/prepare.ts'
+import type { VaultPolicy } from '../src/config/vault-policy.ts'
 import type { Resolve } from '../src/transport/pinned-lookup.ts'
 import { newKey, openLive } from './live-vault.ts'
 
@@ -32,16 +38,16 @@ describe('three nodes behind one name', () => {
     for (const work of cleanups) await work()
   })
 
-  async function open(fields: Record<string, unknown> = {}): Promise<KeyBackend> {
+  async function open(fields: Record<string, unknown> = {}, policy: VaultPolicy = {}): Promise<KeyBackend> {
     const [first] = cluster.nodes
     const { port, ca } = first as OpenBao
     const resolve: Resolve = async (host) => {
-      expect(host).toBe(HOST)
+      if (host !== HOST) return [{ address: host, family: 4 }]
       return cluster.nodes.map((node) => ({ address: node.host, family: 4 }))
     }
     const address = `https://${HOST}:${port}`
     const settings = { address, ca_cert: ca, auth_method: { approle: login }, retry_attempts: 8, ...fields }
-    return (await openLive(first as OpenBao, settings, { driver: { resolve } })).backend
+    return (await openLive(first as OpenBao, settings, { driver: { resolve, policy } })).backend
   }
 
   it('reads its own writes whichever node answers', async () => {
@@ -53,6 +59,32 @@ describe('three nodes behind one name', () => {
       expect(await backend.describe(record.keyId)).toEqual(record)
     }
     await backend.close()
+  })
+
+  it('follows a standby that redirects to the active node, where its host is configured', async () => {
+    const leader = await cluster.leader()
+    const standby = cluster.nodes.find((node) => node !== leader) as OpenBao
+    const folder = mkdtempSync(join(tmpdir(), 'kms-proxy-'))
+    const certificate = makeCertificate(folder, 'proxy', standby.authority)
+    const proxy = await startHttpsProxy({ target: standby, certificate })
+    // This is how a client asks for redirects; a cluster that cannot forward answers everyone so.
+    proxy.headers['x-vault-no-request-forwarding'] = 'true'
+    const fields = { address: proxy.address, retry_attempts: 0 }
+    try {
+      const allowHosts = ['127.0.0.1', leader.host]
+      const backend = await open(fields, { allowHosts })
+      const created = await backend.create(newKey('through-a-standby'))
+      expect(await backend.describe('through-a-standby')).toEqual(created)
+      await backend.close()
+      if (leader.host === '127.0.0.1') return
+      await expect(open(fields)).rejects.toMatchObject({
+        code: 'BackendUnavailable',
+        message: expect.stringContaining(`a standby redirects to ${leader.address}, which is not configured`),
+      })
+    } finally {
+      await proxy.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   it('a killed leader costs time and no answer: everything asked meanwhile is answered, and rightly', async () => {

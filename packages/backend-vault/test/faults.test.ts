@@ -210,6 +210,83 @@ describe('answers that are lost', () => {
   })
 })
 
+describe('a server that stops', () => {
+  const vault = liveVault()
+  const aad = Buffer.alloc(32)
+  let backend: KeyBackend
+  let record: KeyRecord
+  let wrapped: Buffer
+
+  beforeEach(async () => {
+    const token = await makeToken(vault.server)
+    backend = (await openLive(vault.server, { auth_method: { token }, timeout_seconds: 5, retry_attempts: 1 })).backend
+    record = await backend.describe('rustfs-master')
+    wrapped = await wrap()
+  })
+  afterEach(() => backend.close())
+
+  const wrap = (): Promise<Buffer> =>
+    backend.wrap({ keyId: record.keyId, version: record.currentVersion, plaintext: Buffer.from('kept'), aad })
+  const unwrap = async (): Promise<string> => {
+    const { keyId, currentVersion: version, materialId } = record
+    return String(await backend.unwrap({ keyId, version, algorithm: backend.algorithm, materialId, wrapped, aad }))
+  }
+
+  /** Asks all the time while `work` runs, and until it is answered again; returns what came of it. */
+  async function traffic(work: () => Promise<void>): Promise<{ answered: number; refused: readonly string[] }> {
+    const refused: string[] = []
+    let answered = 0
+    const over = new AbortController()
+    const asking = Promise.all(
+      Array.from({ length: 4 }, async () => {
+        while (!over.signal.aborted) {
+          try {
+            expect(await unwrap()).toBe('kept')
+            answered += 1
+          } catch (error) {
+            const { code, message } = error as { code: string; message: string }
+            refused.push(`${code}: ${message}`)
+            await new Promise((resolve) => setTimeout(resolve, 20))
+          }
+        }
+      }),
+    )
+    await work()
+    await recovers(unwrap)
+    over.abort()
+    await asking
+    return { answered, refused }
+  }
+
+  it('sealed and unsealed in the middle of it: named, and over within seconds', async () => {
+    const { answered, refused } = await traffic(async () => {
+      await vault.server.seal()
+      await expect(backend.health()).rejects.toMatchObject({
+        code: 'BackendUnavailable',
+        message: expect.stringContaining('it is sealed (503)'),
+      })
+      await expect(openLive(vault.server, { auth_method: { token: 's.t' }, retry_attempts: 0 })).rejects.toMatchObject({
+        message: expect.stringContaining('it is sealed (503)'),
+      })
+      await vault.server.unseal()
+    })
+    expect(answered).toBeGreaterThan(0)
+    expect(refused.length).toBeGreaterThan(0)
+    for (const each of refused) expect(each).toMatch(/^BackendUnavailable: .*(it is sealed \(503\)|connection)/)
+  })
+
+  it('killed and started again in the middle of it: no wrong answer, and over within seconds', async () => {
+    const { answered, refused } = await traffic(async () => {
+      await vault.server.kill()
+      await expect(backend.health()).rejects.toMatchObject({ code: 'BackendUnavailable' })
+      await vault.server.start()
+      await vault.server.unseal()
+    })
+    expect(answered).toBeGreaterThan(0)
+    for (const each of refused) expect(each).toMatch(/^Backend(Unavailable|Timeout): /)
+  })
+})
+
 /** Asks until it is answered; contract §2 allows 5 s. */
 async function recovers(work: () => Promise<unknown>): Promise<void> {
   const startedAt = Date.now()

@@ -76,13 +76,14 @@ function withoutNulls(value: unknown): unknown {
 }
 
 export interface OpenLive extends Partial<OpenOptions> {
-  readonly driver?: Partial<VaultDriverOptions>
+  /** A driver, or what one is made of. */
+  readonly driver?: ReturnType<typeof vaultDriver> | Partial<VaultDriverOptions>
 }
 
 /** Opens a store on a server; `fields` go on top of its address and authority. */
 export function openLive(server: OpenBao, fields: Fields, options: OpenLive = {}): Promise<OpenedBackend> {
   const { driver: driverOptions = {}, ...open } = options
-  const driver = vaultDriver({ policy: {}, ...driverOptions })
+  const driver = 'type' in driverOptions ? driverOptions : vaultDriver({ policy: {}, ...driverOptions })
   const document = documentOf(driver, { address: server.address, ca_cert: server.ca, ...fields })
   return driver.open(document, {
     clock: systemClock,

@@ -56,6 +56,11 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   let failedAt = Number.NEGATIVE_INFINITY
   let cancelRefresh: (() => void) | undefined
   let cancelWatch: (() => void) | undefined
+  /**
+   * Tokens may not look themselves up: then none can be told from a good one that may not do something, and logging in for
+   * every refusal would make tokens without end.
+   */
+  let blind = false
   let closed = false
 
   function hold(next: Lease): void {
@@ -127,6 +132,11 @@ export function createCredentials(options: CredentialsOptions): Credentials {
     problem = failure
   }
 
+  /** Asks Vault about a token with the token itself. */
+  async function isGood(operation: Operation, token: string): Promise<boolean> {
+    return (await caller.call(operation, TOKEN_LOOKUP, token)).status === 200
+  }
+
   let warnedOf: string | undefined
   function warnOfEnd(): void {
     if (lease?.expiresAt === undefined || warnedOf === lease.token) return
@@ -186,12 +196,13 @@ export function createCredentials(options: CredentialsOptions): Credentials {
 
     async replaced(operation, token) {
       if (lease !== undefined && lease.token !== token) return true
-      // One that has only just been given out is good, whatever it may not do.
-      if (source.ours && clock.now() < obtainedAt + RETRY_MS) return false
-      const looked = await caller.call(operation, TOKEN_LOOKUP, token)
-      if (looked.status === 200) return false
+      if (blind && clock.now() < obtainedAt + RETRY_MS) return false
+      if (await isGood(operation, token)) return false
       await demand()
-      if (lease !== undefined && lease.token !== token) return true
+      if (lease !== undefined && lease.token !== token) {
+        blind = source.ours && !(await isGood(operation, lease.token))
+        return true
+      }
       throw none()
     },
 

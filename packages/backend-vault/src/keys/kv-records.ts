@@ -2,7 +2,7 @@ import type { Random } from '@kms/core'
 import type { Operation } from '../transport/operation.ts'
 import type { VaultClient } from '../transport/vault-client.ts'
 import type { VaultReply } from '../transport/vault-transport.ts'
-import { dataOf, isMountMissing, unexpected } from './vault-answers.ts'
+import { dataOf, isAbsent, unexpected } from './vault-answers.ts'
 
 /** What KV holds at a name. */
 export interface KvItem {
@@ -34,8 +34,26 @@ export interface KvRecords {
   ): Promise<number | undefined>
 }
 
-export function createKvRecords(client: VaultClient, mount: string, prefix: string, random: Random): KvRecords {
+export interface KvRecordsOptions {
+  readonly mount: string
+  readonly prefix: string
+  readonly random: Random
+  readonly onWarning: (message: string) => void
+}
+
+export function createKvRecords(client: VaultClient, options: KvRecordsOptions): KvRecords {
   const { place } = client
+  const { mount, prefix, random, onWarning } = options
+  let warned = false
+
+  /** A mount, or the operator, may set a time after which KV deletes what was written. */
+  function checkEnd(deletionTime: unknown): void {
+    if (warned || typeof deletionTime !== 'string' || deletionTime === '') return
+    warned = true
+    onWarning(
+      `KV deletes what is written in ${mount}/ at ${place} after a time (delete_version_after): records of keys will vanish. Set it to 0s.`,
+    )
+  }
 
   async function read(operation: Operation, name: string): Promise<KvItem> {
     const reply = await client.request(operation, {
@@ -51,7 +69,7 @@ export function createKvRecords(client: VaultClient, mount: string, prefix: stri
       const found = asObject(data)
       return { version, ageMs, ...(found === undefined ? {} : { data: found }) }
     }
-    if (reply.status === 404 && !isMountMissing(reply)) return { version: 0, ageMs: 0 }
+    if (isAbsent(reply)) return { version: 0, ageMs: 0 }
     throw unexpected(place, `read a record in ${mount}/`, reply)
   }
 
@@ -64,7 +82,7 @@ export function createKvRecords(client: VaultClient, mount: string, prefix: stri
         method: 'LIST',
         path: [mount, 'metadata', prefix],
       })
-      if (reply.status === 404 && !isMountMissing(reply)) return []
+      if (isAbsent(reply)) return []
       const { keys } = dataOf(reply)
       if (reply.status !== 200 || !Array.isArray(keys)) {
         throw unexpected(place, `list the records in ${mount}/`, reply)
@@ -77,8 +95,11 @@ export function createKvRecords(client: VaultClient, mount: string, prefix: stri
       const body = { data: encode(write), options: { cas } }
       const path = [mount, 'data', prefix, name]
       const reply = await client.request(operation, { request: 'kv-write', method: 'POST', path, body })
-      const { version } = dataOf(reply)
-      if (reply.status === 200 && typeof version === 'number') return version
+      const { version, deletion_time: deletionTime } = dataOf(reply)
+      if (reply.status === 200 && typeof version === 'number') {
+        checkEnd(deletionTime)
+        return version
+      }
       if (!isCasMismatch(reply)) throw unexpected(place, `write a record in ${mount}/`, reply)
       // An attempt whose answer was lost may have written it.
       const found = await read(operation, name)

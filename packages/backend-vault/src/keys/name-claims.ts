@@ -17,8 +17,16 @@ export interface NameClaims {
    * had it.
    */
   take(operation: Operation, name: string, entry: Entry): Promise<Claim>
-  /** Takes several names as aliases; gives back those it has when one is taken, and throws as `take`. */
-  takeAliases(operation: Operation, keyId: string, aliases: readonly string[]): Promise<readonly Claim[]>
+  /**
+   * Takes several names as aliases; gives back those it has when one is taken, and throws as `take`. `isNew` says that the
+   * key is being made by this call, so that what is left of an earlier attempt to make it is nobody else's.
+   */
+  takeAliases(
+    operation: Operation,
+    keyId: string,
+    aliases: readonly string[],
+    options?: { readonly isNew: boolean },
+  ): Promise<readonly Claim[]>
   /** Gives names back that this call took; best effort: what is not given back leads nowhere and is free later. */
   giveBack(operation: Operation, claims: readonly Claim[]): Promise<void>
   /** Frees names that were aliases of a key; best effort. */
@@ -56,21 +64,22 @@ export function createNameClaims(reader: KeyReader, transit: Transit): NameClaim
     }
   }
 
-  async function take(operation: Operation, name: string, entry: Entry): Promise<Claim> {
+  async function take(operation: Operation, name: string, entry: Entry, makerOf?: string): Promise<Claim> {
     const [slot, key] = await Promise.all([reader.slot(operation, name), transit.read(operation, name)])
     const taken = kmsError('KeyAlreadyExists', { key: name })
     if (slot.kind !== 'tombstone' && key !== undefined) throw taken
-    if (await isHeld(operation, name, slot)) throw taken
+    const isOurs = slot.kind === 'alias' && slot.keyId === makerOf
+    if (!isOurs && (await isHeld(operation, name, slot))) throw taken
     const version = await reader.put(operation, name, entry, slot.version)
     if (version === undefined) throw taken
     return { name, version }
   }
 
   return {
-    take,
+    take: (operation, name, entry) => take(operation, name, entry),
     giveBack,
 
-    async takeAliases(operation, keyId, aliases) {
+    async takeAliases(operation, keyId, aliases, { isNew } = { isNew: false }) {
       const claims: Claim[] = []
       const names = new Set([keyId])
       try {
@@ -80,7 +89,7 @@ export function createNameClaims(reader: KeyReader, transit: Transit): NameClaim
             throw kmsError('ValidationError', { path: 'aliases', reason: 'names have 1 to 128 of A-Z a-z 0-9 . _ -' })
           }
           names.add(alias)
-          claims.push(await take(operation, alias, { kind: 'alias', keyId }))
+          claims.push(await take(operation, alias, { kind: 'alias', keyId }, isNew ? keyId : undefined))
         }
       } catch (error) {
         await giveBack(operation, claims)

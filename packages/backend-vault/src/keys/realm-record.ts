@@ -50,7 +50,7 @@ export async function readRealm(operation: Operation, records: KvRecords, place:
  * makes it and the other reads it.
  */
 export async function findRealm(operation: Operation, options: RealmOptions): Promise<FoundRealm> {
-  const { records, transit, place, expectedRealm, mayInitialise, random, clock } = options
+  const { records, transit, place, expectedRealm, mayInitialise } = options
   const found = await readRealm(operation, records, place)
   if (found !== undefined) {
     if (expectedRealm !== undefined && found !== expectedRealm) {
@@ -60,17 +60,18 @@ export async function findRealm(operation: Operation, options: RealmOptions): Pr
   }
   if (expectedRealm !== undefined) throw kmsError('RealmMissing', { realm: expectedRealm, place })
   const others = await records.list(operation)
-  if (others.length > 0) {
-    const reason = `it holds ${others.length === 1 ? 'a record' : `${others.length} records`} and no ${REALM_RECORD}`
-    throw kmsError('StoreNotOurs', { path: place, reason })
+  // Somebody made it since it was looked for.
+  if (!others.includes(REALM_RECORD)) {
+    if (others.length > 0) {
+      const reason = `it holds ${others.length === 1 ? 'a record' : `${others.length} records`} and no ${REALM_RECORD}`
+      throw kmsError('StoreNotOurs', { path: place, reason })
+    }
+    // Of no use without Transit: nothing is made before it answers. Keys may be there already, they are adopted.
+    await transit.list(operation)
+    if (!mayInitialise) throw kmsError('StoreNotInitialised', { place })
+    const realm = await makeRealm(operation, options)
+    if (realm !== undefined) return { realm, initialised: true }
   }
-  // Of no use without Transit: nothing is made before it answers. Keys may be there already, they are adopted.
-  await transit.list(operation)
-  if (!mayInitialise) throw kmsError('StoreNotInitialised', { place })
-  operation.throwIfOver()
-  const realm = random(16).toString('hex')
-  const record = (write: string) => ({ format: FORMAT, kind: 'realm', realm, created_at: clock.now(), write })
-  if ((await records.write(operation, REALM_RECORD, record, 0)) !== undefined) return { realm, initialised: true }
   // A standby may not have seen yet what was written to the active node.
   for (let look = 0; look < LOOKS; look++) {
     const theirs = await readRealm(operation, records, place)
@@ -78,4 +79,12 @@ export async function findRealm(operation: Operation, options: RealmOptions): Pr
     await operation.sleep(LOOK_AGAIN_MS)
   }
   throw kmsError('StoreUnwritable', { path: place, reason: `${REALM_RECORD} can be neither read nor written` })
+}
+
+/** Writes the record of a new store; `undefined` when another server was quicker. */
+async function makeRealm(operation: Operation, { records, random, clock }: RealmOptions): Promise<Realm | undefined> {
+  operation.throwIfOver()
+  const realm = random(16).toString('hex')
+  const record = (write: string) => ({ format: FORMAT, kind: 'realm', realm, created_at: clock.now(), write })
+  return (await records.write(operation, REALM_RECORD, record, 0)) === undefined ? undefined : realm
 }

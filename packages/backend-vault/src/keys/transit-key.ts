@@ -81,7 +81,8 @@ function readSeconds(entry: unknown): number | undefined {
 
 function findProblem(data: Readonly<Record<string, unknown>>, type: string, hasLatest: boolean): string | undefined {
   if (!AEAD_TYPES.has(type)) {
-    return `its type in Transit is ${type.slice(0, 40)}; only ${[...AEAD_TYPES].join(', ')} can wrap`
+    const named = /^[a-z0-9-]{1,40}$/.test(type) ? type : 'none that is known'
+    return `its type in Transit is ${named}; only ${[...AEAD_TYPES].join(', ')} can wrap`
   }
   if (data['derived'] === true) return 'it is a derived key in Transit, which needs a derivation context'
   if (data['convergent_encryption'] === true) return 'it encrypts convergently in Transit, which shows equal plaintexts'

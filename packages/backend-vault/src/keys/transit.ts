@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer'
-import type { Random } from '@kms/core'
+import { isKmsError, type KmsError, type Random } from '@kms/core'
 import type { Operation } from '../transport/operation.ts'
 import type { VaultClient } from '../transport/vault-client.ts'
 import type { VaultReply } from '../transport/vault-transport.ts'
 import { wrapForImport } from './import-material.ts'
 import { readTransitKey, type TransitKey } from './transit-key.ts'
-import { dataOf, isMountMissing, unexpected } from './vault-answers.ts'
+import { dataOf, isAbsent, unexpected } from './vault-answers.ts'
 
 /** One item for Transit's `encrypt`. */
 export interface EncryptItem {
@@ -23,6 +23,9 @@ export interface DecryptItem {
 
 /** What came of an item: bytes, or that Transit refuses it, or that the token may not ask for it. */
 export type ItemOutcome<T> = T | 'refused' | 'denied'
+
+/** What came of an item of a batch: also that it got no answer, when others did. */
+export type BatchOutcome<T> = ItemOutcome<T> | KmsError
 
 export interface Encrypted {
   readonly version: number
@@ -50,12 +53,12 @@ export interface Transit {
     operation: Operation,
     name: string,
     items: readonly EncryptItem[],
-  ): Promise<readonly ItemOutcome<Encrypted>[]>
+  ): Promise<readonly BatchOutcome<Encrypted>[]>
   decryptMany(
     operation: Operation,
     name: string,
     items: readonly DecryptItem[],
-  ): Promise<readonly ItemOutcome<Buffer>[]>
+  ): Promise<readonly BatchOutcome<Buffer>[]>
 }
 
 const KEY_TYPE = 'aes256-gcm96'
@@ -78,7 +81,7 @@ export function createTransit(client: VaultClient, mount: string, random: Random
 
   async function read(operation: Operation, name: string): Promise<TransitKey | undefined> {
     const reply = await client.request(operation, { request: 'key-read', method: 'GET', path: keyPath(name) })
-    if (reply.status === 404 && !isMountMissing(reply)) return undefined
+    if (isAbsent(reply)) return undefined
     return readKey(reply, 'read a key')
   }
 
@@ -86,12 +89,30 @@ export function createTransit(client: VaultClient, mount: string, random: Random
     return client.request(operation, { request: verb, method: 'POST', path: [mount, verb, name], body })
   }
 
+  const encrypt: Transit['encrypt'] = async (operation, name, item) => {
+    const reply = await crypt(operation, 'encrypt', name, encryptBody(item))
+    if (reply.status === 403) return 'denied'
+    if (reply.status === 400) return 'refused'
+    const encrypted = readEncrypted(dataOf(must(reply, 'encrypt')))
+    if (encrypted === undefined) throw unexpected(place, 'encrypt', reply)
+    return encrypted
+  }
+
+  const decrypt: Transit['decrypt'] = async (operation, name, item) => {
+    const reply = await crypt(operation, 'decrypt', name, decryptBody(item))
+    if (reply.status === 403) return 'denied'
+    if (reply.status === 400) return 'refused'
+    const plaintext = readPlaintext(dataOf(must(reply, 'decrypt')))
+    if (plaintext === undefined) throw unexpected(place, 'decrypt', reply)
+    return plaintext
+  }
+
   return {
     read,
 
     async list(operation) {
       const reply = await client.request(operation, { request: 'key-list', method: 'LIST', path: [mount, 'keys'] })
-      if (reply.status === 404 && !isMountMissing(reply)) return []
+      if (isAbsent(reply)) return []
       return namesOf(must(reply, 'list the keys'))
     },
 
@@ -163,46 +184,35 @@ export function createTransit(client: VaultClient, mount: string, random: Random
       must(reply, 'delete a key')
     },
 
-    async encrypt(operation, name, item) {
-      const reply = await crypt(operation, 'encrypt', name, encryptBody(item))
-      if (reply.status === 403) return 'denied'
-      if (reply.status === 400) return 'refused'
-      const encrypted = readEncrypted(dataOf(must(reply, 'encrypt')))
-      if (encrypted === undefined) throw unexpected(place, 'encrypt', reply)
-      return encrypted
-    },
+    encrypt,
+    decrypt,
 
-    async decrypt(operation, name, item) {
-      const reply = await crypt(operation, 'decrypt', name, decryptBody(item))
-      if (reply.status === 403) return 'denied'
-      if (reply.status === 400) return 'refused'
-      const plaintext = readPlaintext(dataOf(must(reply, 'decrypt')))
-      if (plaintext === undefined) throw unexpected(place, 'decrypt', reply)
-      return plaintext
-    },
+    encryptMany: (operation, name, items) =>
+      inBatches(items, async (batch) => {
+        const reply = await crypt(operation, 'encrypt', name, batchBody(batch.map(encryptBody)))
+        const outcomes = readBatch(reply, batch.length, readEncrypted, 'encrypt')
+        return outcomes ?? Promise.all(batch.map((item) => encrypt(operation, name, item)))
+      }),
 
-    async encryptMany(operation, name, items) {
-      const reply = await crypt(operation, 'encrypt', name, batchBody(items.map(encryptBody)))
-      return readBatch(reply, items.length, readEncrypted, 'encrypt')
-    },
-
-    async decryptMany(operation, name, items) {
-      const reply = await crypt(operation, 'decrypt', name, batchBody(items.map(decryptBody)))
-      return readBatch(reply, items.length, readPlaintext, 'decrypt')
-    },
+    decryptMany: (operation, name, items) =>
+      inBatches(items, async (batch) => {
+        const reply = await crypt(operation, 'decrypt', name, batchBody(batch.map(decryptBody)))
+        const outcomes = readBatch(reply, batch.length, readPlaintext, 'decrypt')
+        return outcomes ?? Promise.all(batch.map((item) => decrypt(operation, name, item)))
+      }),
   }
 
+  /** The outcomes of a batch; `undefined` when it was refused as a whole, which says nothing about its items. */
   function readBatch<T>(
     reply: VaultReply,
     count: number,
     readItem: (item: Readonly<Record<string, unknown>>) => T | undefined,
     what: string,
-  ): readonly ItemOutcome<T>[] {
+  ): readonly ItemOutcome<T>[] | undefined {
     if (reply.status === 403) return Array.from({ length: count }, () => 'denied')
     const { batch_results: results } = dataOf(reply)
     if (!Array.isArray(results) || results.length !== count) {
-      // Refused as a whole: the key is missing, or of a kind that cannot do this.
-      if (reply.status === 400) return Array.from({ length: count }, () => 'refused')
+      if (reply.status === 400) return undefined
       throw unexpected(place, `${what} a batch in ${mount}/`, reply)
     }
     return results.map((item: Readonly<Record<string, unknown>>) => {
@@ -210,6 +220,26 @@ export function createTransit(client: VaultClient, mount: string, random: Random
       return readItem(item) ?? 'refused'
     })
   }
+}
+
+/** OpenBao's listeners take a request of 1000 strings (`max_request_json_strings`), names included: five for each item. */
+const BATCH_ITEMS = 128
+
+/** Cuts a batch into requests that are sent together. Rejects when none of them gets an answer. */
+async function inBatches<Item, T>(
+  items: readonly Item[],
+  send: (batch: readonly Item[]) => Promise<readonly T[]>,
+): Promise<readonly (T | KmsError)[]> {
+  const batches: (readonly Item[])[] = []
+  for (let at = 0; at < items.length; at += BATCH_ITEMS) batches.push(items.slice(at, at + BATCH_ITEMS))
+  const answers = await Promise.allSettled(batches.map(send))
+  const anyone = answers.some(({ status }) => status === 'fulfilled')
+  return answers.flatMap((answer, i): readonly (T | KmsError)[] => {
+    if (answer.status === 'fulfilled') return answer.value
+    const { reason } = answer
+    if (!anyone || !isKmsError(reason)) throw reason
+    return (batches[i] ?? []).map(() => reason)
+  })
 }
 
 function namesOf(reply: VaultReply): readonly string[] {

@@ -8,9 +8,12 @@ export function dataOf({ body }: VaultReply): Readonly<Record<string, unknown>> 
   return typeof data === 'object' && data !== null ? (data as Readonly<Record<string, unknown>>) : {}
 }
 
-/** Whether an answer says that nothing is mounted where it was asked. */
-export function isMountMissing({ status, errors }: VaultReply): boolean {
-  return status === 404 && errors.some((error) => error.startsWith('no handler for route'))
+/**
+ * Whether an answer says that there is nothing of that name. Vault then lists no error: with one, the mount or the namespace is
+ * missing, and without a list it was not Vault who answered.
+ */
+export function isAbsent({ status, body, errors }: VaultReply): boolean {
+  return status === 404 && Array.isArray(body['errors']) && errors.length === 0
 }
 
 /** The error for an answer nobody expected; `what` says what was asked, in public words. */
@@ -18,8 +21,11 @@ export function unexpected(place: string, what: string, reply: VaultReply): KmsE
   if (reply.status === 403) {
     return kmsError('BackendDenied', { store: place, what, reason: 'the policy of its token does not allow that' })
   }
-  if (isMountMissing(reply)) {
-    return kmsError('StoreUnwritable', { path: `${place}, ${what}`, reason: 'no secrets engine is mounted there' })
+  if (reply.status === 404 && reply.errors.length > 0) {
+    const reason = reply.errors.some((error) => error.startsWith('no handler for route'))
+      ? 'no secrets engine is mounted there'
+      : 'Vault knows nothing there; is the namespace right?'
+    return kmsError('StoreUnwritable', { path: `${what} at ${place}`, reason })
   }
   return unavailable(place, `it answers ${reply.status} to: ${what}`)
 }

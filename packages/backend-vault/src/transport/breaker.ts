@@ -6,10 +6,12 @@ export interface Breaker {
   admit(): boolean
   /** Milliseconds until the next probe; 0 unless it is open. */
   readonly waitMs: number
+  /** What the last failure was; public. */
+  readonly reason: string
   /** Tells of an answer that shows the server at work. */
   succeeded(): void
   /** Tells that the server did not answer, or only that it cannot serve. */
-  failed(): void
+  failed(reason: string): void
 }
 
 /** So many failures in a row, and it opens. */
@@ -25,8 +27,12 @@ export function createBreaker(clock: Clock): Breaker {
   /** When the next probe may go; unset while closed. */
   let probeAt: number | undefined
   let probing = false
+  let reason = ''
 
   return {
+    get reason() {
+      return reason
+    },
     get waitMs() {
       return probeAt === undefined ? 0 : Math.max(0, probeAt - clock.now())
     },
@@ -44,7 +50,8 @@ export function createBreaker(clock: Clock): Breaker {
       probeAt = undefined
       probing = false
     },
-    failed() {
+    failed(why) {
+      reason = why
       failures += 1
       if (failures < THRESHOLD) return
       if (probing) pause = Math.min(pause * 2, LONGEST_PAUSE_MS)

@@ -14,7 +14,8 @@ export interface NotServing {
  * Reads the statuses with which Vault says that it cannot serve (HTTP API, "Status codes" and `sys/health`); `undefined`
  * for an answer to the request itself.
  */
-export function readNotServing({ status, errors, body }: VaultReply): NotServing | undefined {
+export function readNotServing(reply: VaultReply): NotServing | undefined {
+  const { status, errors, body } = reply
   const says = (pattern: RegExp): boolean => errors.some((error) => pattern.test(error))
   switch (status) {
     case 412:
@@ -57,8 +58,15 @@ export function readNotServing({ status, errors, body }: VaultReply): NotServing
       if (says(/Upgrading from non-versioned to versioned/)) {
         return { reason: 'its KV mount is being upgraded', untouched: true, elsewhere: false }
       }
-      return undefined
+      break
     default:
-      return undefined
   }
+  if (isVaults(reply)) return undefined
+  return { reason: `it answers ${status}, and not as Vault does`, untouched: false, elsewhere: true }
+}
+
+/** Refusals of Vault's have a list of errors, or results; what stands before it may refuse in the same words of HTTP. */
+function isVaults({ status, body }: VaultReply): boolean {
+  if (status >= 200 && status < 300) return true
+  return status >= 400 && status < 500 && (Array.isArray(body['errors']) || body['data'] !== undefined)
 }

@@ -52,16 +52,19 @@ export function createVaultCaller(options: VaultCallerOptions): VaultCaller {
         return reply
       }
       tell('BackendUnavailable')
+      const { reason, untouched, elsewhere } = problem
       // A limited rate is an answer of a server at work.
       if (reply.status === 429) breaker.succeeded()
-      else breaker.failed()
-      const { reason, untouched, elsewhere } = problem
+      else breaker.failed(reason)
       return { reason, elsewhere, mayRetry: untouched || !call.once, afterMs: reply.retryAfterMs ?? 0 }
     } catch (error) {
-      breaker.failed()
       tell(isKmsError(error) ? error.code : 'BackendUnavailable')
-      if (!isTransportFailure(error)) throw error
+      if (!isTransportFailure(error)) {
+        if (isKmsError(error, 'BackendTimeout')) breaker.failed('it does not answer in time')
+        throw error
+      }
       const { reason, passing, reached } = error
+      breaker.failed(reason)
       return { reason, elsewhere: true, mayRetry: passing && !(reached && call.once), afterMs: 0 }
     }
   }

@@ -3,7 +3,7 @@ import type { Credentials } from '../credentials/credentials.ts'
 import type { Breaker } from './breaker.ts'
 import type { Bulkhead } from './bulkhead.ts'
 import type { Operation } from './operation.ts'
-import { unavailable, type VaultCaller } from './vault-caller.ts'
+import type { VaultCaller } from './vault-caller.ts'
 import type { VaultCall, VaultReply } from './vault-transport.ts'
 
 /** Calls Vault with the credentials of the configuration. */
@@ -27,8 +27,6 @@ export interface VaultClientOptions {
   readonly bulkhead: Bulkhead
 }
 
-const ANSWERS: ReadonlySet<number> = new Set([200, 201, 202, 204, 400, 403, 404])
-
 export function createVaultClient({ place, caller, credentials, breaker, bulkhead }: VaultClientOptions): VaultClient {
   return {
     place,
@@ -36,20 +34,18 @@ export function createVaultClient({ place, caller, credentials, breaker, bulkhea
     admit() {
       if (breaker.admit()) return
       const seconds = Math.max(1, Math.ceil(breaker.waitMs / 1000))
-      const reason = 'the last requests got no answer; it is asked again shortly'
+      const reason = `${breaker.reason}, for the last requests; it is asked again shortly`
       throw kmsError('BackendUnavailable', { store: place, reason }, { retryAfterSeconds: seconds })
     },
 
     async request(operation, call) {
-      const reply = await bulkhead.run(operation, async () => {
+      return bulkhead.run(operation, async () => {
         const token = await credentials.token()
         const first = await caller.call(operation, call, token)
         // Refused before anything was done, so even what takes effect each time may be sent again with another token.
         if (first.status !== 403 || !(await credentials.replaced(operation, token))) return first
         return caller.call(operation, call, await credentials.token())
       })
-      if (ANSWERS.has(reply.status)) return reply
-      throw unavailable(place, `it answers ${reply.status}`)
     },
   }
 }

@@ -412,7 +412,8 @@ describe('health', () => {
     expect(await look()).toEqual([200, 200, undefined])
     await admin.post('stop')
     expect(await look()).toEqual([200, 503, 'Configured'])
-    expect((await call(`${server.url}/bucket`, { signed: false })).json()).toMatchObject({ code: 'NoSuchRoute' })
+    expect((await call(`${server.url}/health/x`, { signed: false })).json()).toMatchObject({ code: 'NoSuchRoute' })
+    expect((await call(`${server.url}/bucket`, { signed: false })).text).toContain('<Code>AccessDenied</Code>')
   })
 
   it('a store that is gone at boot: the listener opens, status and readiness tell, and it heals', async () => {

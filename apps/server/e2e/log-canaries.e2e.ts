@@ -111,7 +111,7 @@ async function exercise(server: ServerProcess, folder: string): Promise<Readonly
     secrets.add(url.searchParams.get('X-Amz-Signature') as string)
     const code = credentials.secretAccessKey === guess.secretAccessKey ? 'SignatureDoesNotMatch' : undefined
     await expectCode(call(url.href, { signed: false }), code)
-    url.pathname = '/nowhere'
+    url.pathname = '/rustfs/nowhere'
     await expectCode(call(url.href, { signed: false }), 'NoSuchRoute')
   }
   // The client's own key of an object, signed and sent to the wrong door.

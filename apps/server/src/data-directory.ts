@@ -9,6 +9,8 @@ export interface DataDirectory {
   readonly canaries: string
   readonly imports: string
   readonly rootKeys: string
+  /** Buckets and objects. */
+  readonly objects: string
   /** Keys of offline copies. */
   readonly offline: string
   /** Whether others than the owner may look into it. */
@@ -27,6 +29,7 @@ export async function prepareDataDirectory(path: string): Promise<DataDirectory>
       canaries: join(path, 'state', 'canaries'),
       imports: join(path, 'state', 'imports'),
       rootKeys: join(path, 'root-keys'),
+      objects: join(path, 'objects'),
       offline: join(path, 'state', 'offline'),
       open: (mode & 0o077) !== 0,
     }

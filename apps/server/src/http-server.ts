@@ -5,6 +5,7 @@ import { createSecureContext } from 'node:tls'
 import { replyJsonError } from './json-reply.ts'
 import { createProgressWatch } from './progress-watch.ts'
 import { replyRaw } from './raw-reply.ts'
+import { createReplyWatch } from './reply-watch.ts'
 import type { ListenAddress } from './setting-kinds.ts'
 
 /** A certificate chain and its key, in PEM. */
@@ -16,7 +17,7 @@ export interface TlsMaterial {
 export interface HttpServerOptions {
   readonly handler: RequestListener
   readonly tls?: TlsMaterial
-  /** For tests: how long a body may stand still, in milliseconds. */
+  /** For tests: how long a body may stand still, either way, in milliseconds. */
   readonly bodyStallMs?: number
 }
 
@@ -60,6 +61,11 @@ export function createHttpServer({ handler, tls, bodyStallMs = BODY_STALL_MS }: 
     windowMs: bodyStallMs,
     leastBytes: BODY_LEAST_BYTES,
   })
+  const replies = createReplyWatch({
+    now: () => performance.now(),
+    windowMs: bodyStallMs,
+    leastBytes: BODY_LEAST_BYTES,
+  })
   const responses = new Set<ServerResponse>()
   let draining = false
 
@@ -90,6 +96,7 @@ export function createHttpServer({ handler, tls, bodyStallMs = BODY_STALL_MS }: 
         'The body stopped arriving. Send the request again.',
       )
     }
+    for (const response of replies.takeStalled(responses)) response.destroy()
   }, bodyStallMs / 4)
   timer.unref()
 

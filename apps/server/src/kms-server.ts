@@ -1,4 +1,4 @@
-import { type AdminApi, type AdminApiOptions, createAdminApi } from '@kms/admin-api'
+import { type AdminApi, type AdminApiOptions, createAdminApi, createFailureThrottle } from '@kms/admin-api'
 import { localDriver } from '@kms/backend-local'
 import { vaultDriver } from '@kms/backend-vault'
 import {
@@ -16,6 +16,8 @@ import {
   systemClock,
   systemRandom,
 } from '@kms/core'
+import { bucketOfHost, createS3Api, type ObjectStore, type S3Api } from '@kms/s3-api'
+import { createObjectCipher, dataPlaneKeyWrapping } from '@kms/sse'
 import { openAudit, type ServerAudit } from './audit.ts'
 import { createBackendObserver } from './backend-observer.ts'
 import { type Bootstrap, bootstrapDocument } from './bootstrap-document.ts'
@@ -27,9 +29,11 @@ import { createHttpServer, type HttpServer, type TlsMaterial } from './http-serv
 import { type Identities, openIdentities } from './identities.ts'
 import { logAdminEntry, logManagerEvent } from './log/event-log.ts'
 import type { Log } from './log/log.ts'
+import { logS3Entry } from './log/object-log.ts'
 import { createKeyCensus } from './metrics/key-census.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import { createOpenMetrics, metricsPage } from './metrics/metrics-page.ts'
+import { objectKeyUse, openObjectStorage } from './object-storage.ts'
 import { createRouter } from './router.ts'
 import { findServerKeys } from './server-keys.ts'
 import { lockDataDirectory, type ServerLock } from './server-lock.ts'
@@ -79,19 +83,23 @@ export async function startKmsServer({ given, environment, log }: KmsServerOptio
   let manager: KmsManager | undefined
   let identities: Identities | undefined
   let audit: ServerAudit | undefined
+  let store: ObjectStore | undefined
   try {
     const keys = await prepareServerKeys(settings, data, log)
     identities = await openIdentities({ settings, keys, stateDirectory: data.state, log })
     audit = await openAudit({ settings, keys, log })
+    store = await openObjectStorage(data.objects, log)
     const watch = createWatch()
     const observer = createBackendObserver({ log, ...watch })
     const observed = drivers(data).map((driver) => observeDriver(driver, observer))
-    manager = await bootManager({ settings, keys, data, drivers: observed, bootstrap, log, ...watch })
-    return await listen({ settings, manager, identities, audit, lock, tls, defaultCredentials, log, ...watch })
+    manager = await bootManager({ settings, keys, data, drivers: observed, bootstrap, store, log, ...watch })
+    const serving = { settings, keys, manager, store, identities, audit, lock, tls, defaultCredentials, log, ...watch }
+    return await listen(serving)
   } catch (error) {
     identities?.close()
     try {
       await manager?.close()
+      await store?.close()
       await audit?.close()
     } finally {
       await lock.release()
@@ -175,11 +183,12 @@ interface BootOptions extends Pick<Watch, 'metrics'> {
   readonly data: DataDirectory
   readonly drivers: readonly BackendDriver[]
   readonly bootstrap: Bootstrap
+  readonly store: ObjectStore
   readonly log: Log
 }
 
 async function bootManager(options: BootOptions): Promise<KmsManager> {
-  const { settings, keys, data, drivers, bootstrap, log, metrics } = options
+  const { settings, keys, data, drivers, bootstrap, store, log, metrics } = options
   const manager = createKmsManager({
     drivers,
     configStore: await createFileConfigStore({
@@ -204,6 +213,7 @@ async function bootManager(options: BootOptions): Promise<KmsManager> {
       metrics.managerEvent(event)
       logManagerEvent(log, event)
     },
+    keyUse: objectKeyUse(store),
     importStore: await createFileImportStore({ directory: data.imports, keys, random: systemRandom }),
     allowImmediateDeletion: settings.KMS_ALLOW_IMMEDIATE_DELETION ?? false,
   })
@@ -243,7 +253,9 @@ async function applyBootstrap(manager: KmsManager, { document, names: settings }
 
 interface ListenOptions extends Watch {
   readonly settings: Settings
+  readonly keys: ServerKeys
   readonly manager: KmsManager
+  readonly store: ObjectStore
   readonly identities: Identities
   readonly audit: ServerAudit | undefined
   readonly lock: ServerLock
@@ -253,13 +265,17 @@ interface ListenOptions extends Watch {
 }
 
 async function listen(options: ListenOptions): Promise<KmsServer> {
-  const { settings, manager, identities, audit, lock, tls, defaultCredentials, log, metrics, tracing } = options
+  const { settings, manager, store, identities, audit, lock, tls, defaultCredentials, log, metrics, tracing } = options
+  const domains = domainsOf(settings)
   const api = createApi(options)
+  const s3 = createObjects(options)
   const router = createRouter({
     manager,
     admin: api.listener,
     sts: api.stsListener,
     metrics: api.pageListener(metricsPage(metrics, settings.KMS_METRICS_TOKEN)),
+    s3: s3.listener,
+    namesBucket: (name) => bucketOfHost(name, domains) !== undefined,
     isDraining: () => server.draining,
   })
   const server: HttpServer = createHttpServer({
@@ -318,6 +334,7 @@ async function listen(options: ListenOptions): Promise<KmsServer> {
       if (!(await endsWithin(manager.close(), left))) {
         log.event('close_cut_off')
       }
+      await store.close()
       await audit?.close()
       // Last: how the end went can be looked at until the end.
       await open?.drain(0)
@@ -380,6 +397,41 @@ function createApi(options: ListenOptions): AdminApi {
         })
       }
       logAdminEntry(log, entry)
+    },
+    ...(proxies === undefined ? {} : { peer: peerBehind(proxies) }),
+    ...(defaultCredentials ? { guard: guardDefaultCredentials } : {}),
+  })
+}
+
+/** Hosts are compared in lower case. */
+function domainsOf(settings: Settings): readonly string[] {
+  return settings.KMS_S3_DOMAINS.map((domain) => domain.toLowerCase())
+}
+
+function createObjects(options: ListenOptions): S3Api {
+  const { settings, keys, manager, store, identities, defaultCredentials, log, metrics } = options
+  const { KMS_TRUSTED_PROXIES: proxies, KMS_REGION: region } = settings
+  const cipher = createObjectCipher({
+    keys: dataPlaneKeyWrapping(manager.data),
+    serverKeys: keys,
+    offline: manager.offline,
+  })
+  return createS3Api({
+    store,
+    cipher,
+    credentials: identities.credentials,
+    settings: {
+      domains: domainsOf(settings),
+      allowInsecureSseC: settings.KMS_ALLOW_INSECURE_SSE_C === true,
+      ...(region === undefined ? {} : { region }),
+    },
+    throttle: createFailureThrottle({ perMinute: settings.KMS_AUTH_FAILURES_PER_MINUTE, clock: systemClock }),
+    log(entry) {
+      if (entry.event === 'request') {
+        const { operation = 'none', code = 'ok' } = entry
+        metrics.request('s3', operation, code, entry.milliseconds)
+      }
+      logS3Entry(log, entry)
     },
     ...(proxies === undefined ? {} : { peer: peerBehind(proxies) }),
     ...(defaultCredentials ? { guard: guardDefaultCredentials } : {}),

@@ -15,6 +15,8 @@ const server = createServer(
     admin: (request, response) => response.end(`admin ${request.url}`),
     metrics: (request, response) => response.end(`metrics ${request.url}`),
     sts: (request, response) => response.end(`sts ${request.method} ${request.url}`),
+    s3: (request, response) => response.end(`s3 ${request.method} ${request.url}`),
+    namesBucket: (host) => host?.startsWith('bucket.') === true,
     isDraining: () => state.draining,
   }),
 )
@@ -98,18 +100,7 @@ describe('spaces', () => {
     expect(text).toBe(`admin ${path}`)
   })
 
-  it.each([
-    '/',
-    '/rustfs',
-    '/minio',
-    '/metrics/',
-    '/health',
-    '/health/',
-    '/health/ready/',
-    '/%72ustfs/admin/v3/kms/status',
-    '/bucket/key',
-    '/RUSTFS/',
-  ])('%s is 404', async (path) => {
+  it.each(['/rustfs', '/minio', '/metrics/', '/health', '/health/', '/health/ready/'])('%s is 404', async (path) => {
     const reply = await fetch(`${origin}${path}`)
     expect(reply.status).toBe(404)
     const body = (await reply.json()) as Record<string, unknown>
@@ -124,12 +115,36 @@ describe('spaces', () => {
 
   it('POST / is STS, and nothing else is', async () => {
     expect(await (await fetch(`${origin}/?x`, { method: 'POST' })).text()).toBe('sts POST /?x')
-    expect((await fetch(`${origin}/bucket`, { method: 'POST' })).status).toBe(404)
-    expect((await fetch(`${origin}/`, { method: 'PUT' })).status).toBe(404)
+    expect(await (await fetch(`${origin}/bucket`, { method: 'POST' })).text()).toBe('s3 POST /bucket')
+    expect(await (await fetch(`${origin}/`, { method: 'PUT' })).text()).toBe('s3 PUT /')
   })
 
+  it.each(['/', '/%72ustfs/admin/v3/kms/status', '/bucket/key', '/RUSTFS/', '/rustfs-like', '/healthy', '/?uploads'])(
+    '%s is S3',
+    async (path) => {
+      expect(await (await fetch(`${origin}${path}`)).text()).toBe(`s3 GET ${path}`)
+    },
+  )
+
+  it.each(['/', '/rustfs/admin/v3/kms/status', '/health/live', '/metrics'])(
+    '%s of a host that names a bucket is S3',
+    async (path) => {
+      const { request } = await import('node:http')
+      for (const method of ['GET', 'POST']) {
+        const text = await new Promise<string>((resolve, reject) => {
+          request(origin, { path, method, headers: { host: 'bucket.localhost' } }, (response) => {
+            response.setEncoding('utf8').on('data', resolve)
+          })
+            .on('error', reject)
+            .end()
+        })
+        expect(text).toBe(`s3 ${method} ${path}`)
+      }
+    },
+  )
+
   it('does not quote a long path back', async () => {
-    const reply = await fetch(`${origin}/${'x'.repeat(5000)}`)
+    const reply = await fetch(`${origin}/health/${'x'.repeat(5000)}`)
     expect((await reply.text()).length).toBeLessThan(600)
   })
 })

@@ -11,6 +11,10 @@ export interface RouterOptions {
   readonly sts: RequestListener
   /** `/metrics`. */
   readonly metrics: RequestListener
+  /** Everything else, and every request whose host names a bucket. */
+  readonly s3: RequestListener
+  /** Whether a `Host` names a bucket: then the whole path is a key. */
+  readonly namesBucket: (host: string | undefined) => boolean
   readonly isDraining: () => boolean
 }
 
@@ -25,20 +29,26 @@ const PROBES: ReadonlyMap<string, 'live' | 'ready'> = new Map([
   ['/minio/health/ready', 'ready'],
 ])
 
+/** First segments that are no buckets, from the first release on. */
+const RESERVED = /^\/(?:rustfs|minio|health|metrics)(?:\/|$)/
+
 /**
- * Tells the three spaces of the listener apart by the raw first segment (contract §0): nothing is decoded here, so that
- * no encoding makes one space look like another.
+ * Tells the three spaces of the listener apart by the host and the raw first segment (contract §0): nothing is decoded here,
+ * so that no encoding makes one space look like another.
  */
-export function createRouter({ manager, admin, sts, metrics, isDraining }: RouterOptions): RequestListener {
+export function createRouter(options: RouterOptions): RequestListener {
+  const { manager, admin, sts, metrics, s3, namesBucket, isDraining } = options
   return (request, response) => {
     const target = request.url ?? '/'
     const mark = target.indexOf('?')
     const path = mark < 0 ? target : target.slice(0, mark)
+    if (namesBucket(request.headers.host)) return s3(request, response)
     const probe = PROBES.get(path)
     if (probe === undefined) {
       if (path.startsWith('/rustfs/') || path.startsWith('/minio/')) return admin(request, response)
       if (path === '/' && request.method === 'POST') return sts(request, response)
       if (path === '/metrics') return metrics(request, response)
+      if (!RESERVED.test(path)) return s3(request, response)
     }
     // A body nobody reads would otherwise be taken for the next request.
     request.resume()

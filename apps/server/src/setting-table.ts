@@ -141,7 +141,6 @@ export const settingTable: SettingTable = {
     value: 'names',
     default: 'localhost',
     summary: 'Domains under which a bucket may be named in the host.',
-    withoutEffect: true,
   },
   KMS_LOG_LEVEL: {
     schema: choice(LOG_LEVELS),
@@ -265,7 +264,6 @@ export const settingTable: SettingTable = {
     schema: onOff,
     value: 'on|off',
     summary: 'Whether customer keys may be sent over plain http beyond loopback.',
-    withoutEffect: true,
   },
   KMS_COMPAT_SERVER_INFO: {
     schema: onOff,

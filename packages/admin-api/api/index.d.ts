@@ -3,6 +3,7 @@
 
 // index.d.ts
 export type { AuthenticatedRequest, Guard } from './access/authenticate.ts';
+export { createFailureThrottle, type FailureThrottle, type FailureThrottleOptions } from './access/failure-throttle.ts';
 export type { Permission } from './access/gate.ts';
 export type { Peer } from './access/peer.ts';
 export { type AdminApi, type AdminApiOptions, type AdminApiSettings, createAdminApi, type Page } from './admin-api.ts';

@@ -1,5 +1,5 @@
 /** The parts of the server that speak; a line's `target` is `rustfs::kms::<part>`. */
-type LogPart = 'server' | 'state' | 'iam' | 'manager' | 'admin' | 'audit' | 'backend'
+type LogPart = 'server' | 'state' | 'iam' | 'manager' | 'admin' | 's3' | 'audit' | 'backend'
 
 export interface EventSpec<Field extends string = string> {
   /** Lines of `backend` name the backend behind it: `rustfs::kms::backend::local`. */
@@ -26,6 +26,8 @@ type RequestField =
   | 'code'
   | 'outcome'
   | 'duration_ms'
+
+type ObjectRequestField = Exclude<RequestField, 'key_id'>
 
 type ChangeField =
   | 'principal'
@@ -91,6 +93,10 @@ interface EventFieldTable {
   readonly access_denied: RequestField
   readonly request_failed: 'request_id' | 'error'
   readonly signature_mismatch: 'request_id' | 'canonical_request' | 'string_to_sign'
+  readonly object_request: ObjectRequestField
+  readonly object_access_denied: ObjectRequestField
+  readonly object_request_failed: 'request_id' | 'error'
+  readonly object_sweep_failed: 'error'
   readonly audit_opened: 'path' | 'key_id' | 'public_key'
   readonly audit_checkpoint: 'chain' | 'seq' | 'head'
   readonly audit_failing: 'reason' | 'policy'
@@ -115,6 +121,20 @@ const requestFields: Readonly<Record<RequestField, true>> = {
   access_key_id: true,
   address: true,
   key_id: true,
+  status: true,
+  code: true,
+  outcome: true,
+  duration_ms: true,
+}
+
+const objectRequestFields: Readonly<Record<ObjectRequestField, true>> = {
+  request_id: true,
+  operation: true,
+  method: true,
+  path: true,
+  principal: true,
+  access_key_id: true,
+  address: true,
   status: true,
   code: true,
   outcome: true,
@@ -471,6 +491,35 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     message: 'A signature does not match what was received.',
     fields: { request_id: true, canonical_request: true, string_to_sign: true },
     meaning: 'What it was compared with, for comparing it with what the client signed; tokens and keys show as `***`.',
+  },
+  object_request: {
+    part: 's3',
+    level: 'debug',
+    message: 'A request for objects was answered.',
+    fields: objectRequestFields,
+    meaning: 'The access log of the S3 plane; `outcome` is `ok`, `denied` (403) or `error`.',
+  },
+  object_access_denied: {
+    part: 's3',
+    level: 'info',
+    message: 'A caller was denied what it asked for.',
+    fields: objectRequestFields,
+    meaning:
+      'Its signature was right; neither its policies nor those of the bucket allow the operation, or not the KMS key.',
+  },
+  object_request_failed: {
+    part: 's3',
+    level: 'error',
+    message: 'A request for objects failed.',
+    fields: { request_id: true, error: true },
+    meaning: 'It was answered with 5xx, or its reply broke off. `error` holds what the caller is not told.',
+  },
+  object_sweep_failed: {
+    part: 's3',
+    level: 'warn',
+    message: 'Bodies nobody needs any more could not be removed.',
+    fields: { error: true },
+    meaning: 'They take room; it is tried again.',
   },
   audit_opened: {
     part: 'audit',

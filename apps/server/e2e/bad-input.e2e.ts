@@ -508,7 +508,7 @@ describe('a file system that', () => {
     mkdirSync(join(at, 'sealed'))
     const fresh = await startServer({
       env: { KMS_DATA_DIR: join(at, 'data') },
-      mounts: `mount -t tmpfs -o ro tmpfs ${join(at, 'sealed')}`,
+      mounts: `mount -t tmpfs -o ro,mode=0700 tmpfs ${join(at, 'sealed')}`,
     })
     const there = createAdmin(fresh.url)
     await there.begin(join(at, 'keys'))

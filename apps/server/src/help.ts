@@ -24,10 +24,7 @@ export function helpText(): string {
 }
 
 function describe(name: SettingName): string {
-  const { value, summary, default: preset, withoutEffect } = settingTable[name]
-  const notes = [
-    ...(preset === undefined ? [] : [`Default: ${preset}.`]),
-    ...(withoutEffect ? ['No effect in this release.'] : []),
-  ]
-  return `  ${name}  ${flagOf(name)} <${value}>  ${[summary, ...notes].join(' ')}`
+  const { value, summary, default: preset } = settingTable[name]
+  const text = preset === undefined ? summary : `${summary} Default: ${preset}.`
+  return `  ${name}  ${flagOf(name)} <${value}>  ${text}`
 }

@@ -38,7 +38,7 @@ import { createRouter } from './router.ts'
 import { findServerKeys } from './server-keys.ts'
 import { lockDataDirectory, type ServerLock } from './server-lock.ts'
 import type { ListenAddress } from './setting-kinds.ts'
-import { type Settings, settingTable } from './setting-table.ts'
+import type { Settings } from './setting-table.ts'
 import type { GivenSettings } from './settings.ts'
 import { exitCodes, settingsError, startupError } from './startup-error.ts'
 import { readTlsMaterial } from './tls-material.ts'
@@ -74,7 +74,7 @@ export async function startKmsServer({ given, environment, log }: KmsServerOptio
   const tls = await readTlsMaterial(settings)
   const drivers = (data: Pick<DataDirectory, 'path' | 'rootKeys'>) => createDrivers(settings, environment, data, log)
   checkBackend(bootstrap, drivers({ path: settings.KMS_DATA_DIR, rootKeys: settings.KMS_DATA_DIR }))
-  tellSettings(given, defaultCredentials, log)
+  if (defaultCredentials) log.event('default_credentials')
 
   const data = await prepareDataDirectory(settings.KMS_DATA_DIR)
   if (data.open) log.event('data_directory_open', { path: data.path })
@@ -153,12 +153,6 @@ function checkBackend({ document }: Bootstrap, drivers: readonly BackendDriver[]
   )
     return
   throw settingsError('RUSTFS_KMS_BACKEND', `must be ${drivers.map(({ type }) => type).join(' or ')} in this release`)
-}
-
-function tellSettings({ given }: GivenSettings, defaultCredentials: boolean, log: Log): void {
-  const idle = given.filter((name) => settingTable[name].withoutEffect)
-  if (idle.length > 0) log.event('settings_without_effect', { settings: idle })
-  if (defaultCredentials) log.event('default_credentials')
 }
 
 async function prepareServerKeys(settings: Settings, data: DataDirectory, log: Log): Promise<ServerKeys> {

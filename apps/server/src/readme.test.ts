@@ -12,12 +12,12 @@ function settingsTable(): string {
   const rows = settingNames
     .filter((name) => name.startsWith('KMS_'))
     .map((name) => {
-      const { value, default: preset, summary, withoutEffect } = settingTable[name]
+      const { value, default: preset, summary } = settingTable[name]
       const cells = [
         `\`${name}\``,
         `\`${value.replaceAll('|', '\\|')}\``,
         preset === undefined ? '' : `\`${preset}\``,
-        withoutEffect ? `${summary} *No effect in this release.*` : summary,
+        summary,
       ]
       return `| ${cells.join(' | ')} |`
     })

@@ -91,8 +91,6 @@ export interface SettingSpec<T = unknown> {
   readonly summary: string
   /** As text, read like a value that was given. */
   readonly default?: string
-  /** A known name that nothing in this release acts on yet. */
-  readonly withoutEffect?: true
 }
 
 type SettingTable = { readonly [N in SettingName]-?: SettingSpec<Exclude<Settings[N], undefined>> }

@@ -53,7 +53,6 @@ interface EventFieldTable {
   readonly tls_reloaded: never
   readonly tls_reload_failed: 'reason'
   readonly default_credentials: never
-  readonly settings_without_effect: 'settings'
   readonly bootstrap_ignored: 'settings' | 'reason' | 'revision'
   readonly data_directory_open: 'path'
   readonly server_key_generated: 'path'
@@ -211,13 +210,6 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
       'The root credentials are the default ones; they are taken from programs on this machine only. Set KMS_ROOT_ACCESS_KEY and KMS_ROOT_SECRET_KEY.',
     fields: {},
     meaning: 'Fine on a laptop, nowhere else.',
-  },
-  settings_without_effect: {
-    part: 'server',
-    level: 'warn',
-    message: 'These settings have no effect in this release.',
-    fields: { settings: true },
-    meaning: 'Known names that nothing acts on yet.',
   },
   bootstrap_ignored: {
     part: 'server',

@@ -4,7 +4,7 @@ import type { Realm } from '@kms/core'
 import { lp } from '@kms/core/internal'
 
 /** What a file of the store is; part of what its MAC covers, so that no file passes for one of another kind. */
-export type FileKind = 'store' | 'key' | 'tombstone' | 'alias' | 'version'
+export type FileKind = 'store' | 'key' | 'tombstone' | 'alias' | 'version' | 'restore'
 
 /** Newest format this release reads and the one it writes. */
 export const FILE_FORMAT = 1 as const

@@ -39,11 +39,13 @@ export interface EntryReader {
   forget(name: string): void
   /** Remembers what was just written. */
   remember(name: string, entry: Entry): void
+  /** A file was put in place otherwise: what was read of it is forgotten, and it is listed. */
+  noteChange(stem: string): void
   /**
    * The entries of any kind after the name `after`, ascending by bytes, each with the name it is listed under: its own, or
-   * the stem of a file that no longer tells it. Throws `BackendUnavailable`.
+   * the stem of a file that no longer tells it. `exact`: not one that is there now is missing. Throws `BackendUnavailable`.
    */
-  all(after: string): AsyncIterable<readonly [string, Entry]>
+  all(after: string, exact?: boolean): AsyncIterable<readonly [string, Entry]>
   close(): void
 }
 
@@ -133,8 +135,13 @@ export function createEntryReader(directory: string, storeKeys: StoreKeys, clock
       names.add(name)
     },
 
-    async *all(after) {
-      const found = await names.after(after).catch((error: unknown) => {
+    noteChange(stem) {
+      cache.delete(stem)
+      names.forget()
+    },
+
+    async *all(after, exact = false) {
+      const found = await names.after(after, exact).catch((error: unknown) => {
         throw readFailure(directory, error)
       })
       for (const some of chunked(found, READ_WIDTH)) {

@@ -6,6 +6,7 @@ import { kmsError } from '@kms/core'
 import { errnoOf, isWithin, storageReason, TEMPORARY_PREFIX } from '@kms/core/internal'
 import { MAX_FILE_BYTES } from './authenticated-file.ts'
 import type { LocalPolicy } from './policy.ts'
+import { isStagedRestore, looksStaged } from './staged-restore.ts'
 import { writeFailure } from './storage-error.ts'
 import { STORE_FILE, STORE_FILE_HEAD } from './store-file.ts'
 
@@ -80,7 +81,8 @@ export async function inspectKeyDirectory(path: string): Promise<Place> {
   for (const name of names) {
     let abandoned: boolean
     try {
-      abandoned = await isAbandonedStoreFile(join(path, name))
+      const at = join(path, name)
+      abandoned = isStagedRestore(name) ? await looksStaged(at) : await isAbandonedStoreFile(at)
     } catch (error) {
       // Likewise.
       if (errnoOf(error) === 'ENOENT') return inspectKeyDirectory(path)

@@ -16,9 +16,15 @@ export type Entry =
   | { readonly kind: 'alias'; readonly name: string; readonly keyId: string }
   /**
    * Exists and can't be believed; `reason` is public. `name` is known when the file still tells it. `stranger`: it names a KEK
-   * that the ring does not hold.
+   * that the ring does not hold. `newer`: a later release wrote it.
    */
-  | { readonly kind: 'unreadable'; readonly name?: string; readonly reason: string; readonly stranger?: true }
+  | {
+      readonly kind: 'unreadable'
+      readonly name?: string
+      readonly reason: string
+      readonly stranger?: true
+      readonly newer?: true
+    }
 
 /** What is written as an entry. */
 export type WritableEntry = Extract<Entry, { readonly kind: 'key' | 'tombstone' | 'alias' }>
@@ -118,7 +124,7 @@ export function decodeEntry(bytes: Buffer, stem: string, ring: KeyRing): Entry {
   // The stem proves the name: it is the name, or holds its hash.
   const name = typeof claimed === 'string' && fileStem(claimed) === stem ? { name: claimed } : {}
   if (newerFormat(raw) !== undefined) {
-    return { kind: 'unreadable', ...name, reason: 'its file was written by a newer release' }
+    return { kind: 'unreadable', ...name, reason: 'its file was written by a newer release', newer: true }
   }
   const damaged: Entry = { kind: 'unreadable', ...name, reason: 'its file is damaged' }
   const kek = ring.find(raw.json['kek'])

@@ -12,10 +12,12 @@ import {
   XCHACHA20_POLY1305,
 } from '@kms/core'
 import { openXChaCha, sealXChaCha, syncDirectory } from '@kms/core/internal'
+import { archiveStore } from './archive-store.ts'
 import type { Entry } from './key-file.ts'
 import { keyOf, type LocalStore } from './local-store.ts'
 import { makeDirectory } from './make-directory.ts'
 import { createReseal } from './reseal.ts'
+import { restoreIntoStore } from './restore-store.ts'
 import type { RootSource } from './root-source.ts'
 import { rotateRoot } from './rotate-root.ts'
 import { writeFailure } from './storage-error.ts'
@@ -43,7 +45,7 @@ const CAPABILITIES: Capabilities = {
   update_key_metadata: true,
   rewrap: true,
   import: true,
-  backup: false,
+  backup: true,
 }
 
 /**
@@ -301,6 +303,13 @@ export function createLocalBackend({ store, root, notify }: LocalBackendOptions)
     get resealProgress() {
       return reseal.progress
     },
+
+    async backup() {
+      refuseClosed()
+      return archiveStore(store)
+    },
+
+    restore: (archive, options) => restoreIntoStore(store, archive, options),
 
     async health() {
       refuseClosed()

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { filePermissions, formatPermissions } from './file-permissions.ts'
 import { openLocalStore } from './open-local-store.ts'
 import type { LocalPolicy } from './policy.ts'
+import { restoreLocalStore } from './restore-place.ts'
 import type { Environment } from './root-secret.ts'
 
 export interface LocalDriverOptions {
@@ -60,6 +61,7 @@ export function localDriver(options: LocalDriverOptions): BackendDriver {
       file_permissions: formatPermissions(config['file_permissions'] as number),
     }),
     open: (config, openOptions) => openLocalStore(config, { ...options, ...openOptions }),
+    restore: (config, archive, how) => restoreLocalStore(config, archive, { ...options, ...how }),
   }
 }
 

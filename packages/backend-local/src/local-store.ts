@@ -8,6 +8,7 @@ import { createEntryReader, type EntryReader } from './entry-reader.ts'
 import { fileStem } from './file-name.ts'
 import { type Entry, encodeEntry, type WritableEntry } from './key-file.ts'
 import type { KeyRing } from './key-ring.ts'
+import { applyStagedRestore, isCommitted, isStagedRestore, removeIfAbandoned } from './staged-restore.ts'
 import { writeFailure } from './storage-error.ts'
 import type { StoreKeys } from './store-keys.ts'
 import { createStoreLock, removeAbandonedAttempts } from './store-lock.ts'
@@ -71,14 +72,24 @@ export function createLocalStore(options: LocalStoreOptions): LocalStore {
 
   const pathOf = (name: string): string => join(keys, `${fileStem(name)}.json`)
 
-  async function removeTemporaries(): Promise<void> {
+  /** What others left: files of writes that never happened, and restores, which are finished or taken back. */
+  async function tidyUp(): Promise<void> {
     try {
-      const files = await readdir(directory)
-      for (const file of files) if (file.startsWith(TEMPORARY_PREFIX)) await unlink(join(directory, file))
-      await removeAbandonedAttempts(directory, files)
+      const names = await readdir(directory)
+      for (const name of names) if (isStagedRestore(name)) await settleRestore(name)
+      if (swept) return
+      for (const name of names) if (name.startsWith(TEMPORARY_PREFIX)) await unlink(join(directory, name))
+      await removeAbandonedAttempts(directory, names)
+      swept = true
     } catch (error) {
       throw writeFailure(directory, error)
     }
+  }
+
+  async function settleRestore(name: string): Promise<void> {
+    if (await isCommitted(directory, name, ring)) {
+      for (const stem of await applyStagedRestore(directory, name)) entries.noteChange(stem)
+    } else await removeIfAbandoned(directory, name)
   }
 
   // All temporary files are in one place, where finding those that were left costs nothing however many keys there are.
@@ -110,11 +121,7 @@ export function createLocalStore(options: LocalStoreOptions): LocalStore {
       refuseClosed()
       return lock.run(async () => {
         await storeKeys.refresh()
-        // Temporary files of writes that never happened go before the first one.
-        if (!swept) {
-          await removeTemporaries()
-          swept = true
-        }
+        await tidyUp()
         return write()
       })
     },

@@ -4,10 +4,15 @@ import type { Clock } from '@kms/core'
 
 /** The names of a store's entries, in order, without reading the directory for every page of a listing. */
 export interface NameIndex {
-  /** Names after `after`, ascending by bytes. Rejects with the error of a system call. */
-  after(after: string): Promise<Iterable<string>>
+  /**
+   * Names after `after`, ascending by bytes; `exact`: of a large directory too, those that another server made a moment ago.
+   * Rejects with the error of a system call.
+   */
+  after(after: string, exact?: boolean): Promise<Iterable<string>>
   /** An entry of this name was written by this server. */
   add(name: string): void
+  /** Entries were written whose names are not known. */
+  forget(): void
   close(): void
 }
 
@@ -53,9 +58,9 @@ export function createNameIndex({ directory, nameOf, clock }: NameIndexOptions):
   let meanwhile: string[] = []
   let cancelForget: (() => void) | undefined
 
-  function isGoodEnough({ names, stamp, readAt, tookMs }: Index, now: string): boolean {
+  function isGoodEnough({ names, stamp, readAt, tookMs }: Index, now: string, exact: boolean): boolean {
     if (stamp === now) return true
-    return names.length > ALWAYS_FRESH && Date.now() - readAt < Math.min(PATIENCE * tookMs, MAX_STALE_MS)
+    return !exact && names.length > ALWAYS_FRESH && Date.now() - readAt < Math.min(PATIENCE * tookMs, MAX_STALE_MS)
   }
 
   async function read(): Promise<Index> {
@@ -84,10 +89,10 @@ export function createNameIndex({ directory, nameOf, clock }: NameIndexOptions):
     return names
   }
 
-  async function current(): Promise<Index> {
+  async function current(exact: boolean): Promise<Index> {
     for (;;) {
       const now = stampOf(await stat(directory, { bigint: true }))
-      if (index !== undefined && isGoodEnough(index, now)) return index
+      if (index !== undefined && isGoodEnough(index, now, exact)) return index
       if (reading !== undefined) {
         // Begun before this was asked for: whether it is good enough shows when it has ended.
         await reading
@@ -107,8 +112,8 @@ export function createNameIndex({ directory, nameOf, clock }: NameIndexOptions):
   }
 
   return {
-    async after(after) {
-      const { names } = await current()
+    async after(after, exact = false) {
+      const { names } = await current(exact)
       cancelForget?.()
       cancelForget = clock.after(IDLE_MS, () => {
         index = undefined
@@ -119,6 +124,10 @@ export function createNameIndex({ directory, nameOf, clock }: NameIndexOptions):
     add(name) {
       if (reading !== undefined) meanwhile.push(name)
       if (index !== undefined) insert(index.names, name)
+    },
+
+    forget() {
+      index = undefined
     },
 
     close() {

@@ -1,18 +1,19 @@
 import type { Buffer } from 'node:buffer'
-import { chmod, mkdir, unlink } from 'node:fs/promises'
+import { chmod, mkdir, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ConfigDocument, kmsError, type OpenedBackend, type OpenOptions, type Realm } from '@kms/core'
 import { errnoOf, syncDirectory, writeDurably } from '@kms/core/internal'
 import { checkKeyDirectoryPolicy, inspectKeyDirectory } from './key-directory.ts'
 import { createLocalBackend } from './local-backend.ts'
-import { createLocalStore } from './local-store.ts'
+import { createLocalStore, type LocalStore } from './local-store.ts'
 import { makeDirectory } from './make-directory.ts'
 import { requirePrivate } from './require-private.ts'
 import { decideRootKey, type OpenedWithRootKey, type RootKey, rootKeyPath } from './root-key.ts'
 import { type RootSecretOptions, readRootSecret } from './root-secret.ts'
 import { createRootSource, type RootSource } from './root-source.ts'
 import { finishRootKey } from './rotate-root.ts'
-import { writeFailure } from './storage-error.ts'
+import { isCommitted, isStagedRestore } from './staged-restore.ts'
+import { readFailure, writeFailure } from './storage-error.ts'
 import {
   encodeStoreFile,
   newKek,
@@ -22,7 +23,7 @@ import {
   type UnlockedStore,
   unlockStore,
 } from './store-file.ts'
-import { createStoreKeys } from './store-keys.ts'
+import { createStoreKeys, type StoreKeys } from './store-keys.ts'
 
 /** What opening a local store takes besides its configuration. */
 export interface OpenLocalStoreOptions extends OpenOptions, RootSecretOptions {
@@ -127,6 +128,7 @@ async function openExisting(
   }
   const mode = config['file_permissions'] as number
   const store = createLocalStore({ directory, storeKeys, mode, clock, random })
+  await finishRestores(store, storeKeys)
   // Whoever opens the store does not wait for it, nor fail when it does: the next one tries again.
   if (opened.unadopted) store.alone(() => finishRootKey(store, root)).catch(() => {})
   return {
@@ -134,6 +136,18 @@ async function openExisting(
     initialised: false,
     notes: opened.note === undefined ? [] : [opened.note],
     ...(opened.config === config ? {} : { rootChanged: true }),
+  }
+}
+
+/** Without it, a store that was being restored would look like one that lost its keys. */
+async function finishRestores({ directory, alone, close }: LocalStore, { ring }: StoreKeys): Promise<void> {
+  try {
+    const names = (await readdir(directory)).filter(isStagedRestore)
+    const committed = await Promise.all(names.map((name) => isCommitted(directory, name, ring)))
+    if (committed.includes(true)) await alone(async () => {})
+  } catch (error) {
+    await close()
+    throw readFailure(directory, error)
   }
 }
 

@@ -15,6 +15,8 @@ export interface RootKey {
   readonly key: Buffer
   readonly origin: RootKeyOrigin
   readonly note?: string
+  /** Whether it was generated just now. */
+  readonly fresh?: true
 }
 
 const KEY_BYTES = 32
@@ -61,6 +63,8 @@ export interface DecideRootKeyOptions {
   readonly random: Random
   /** Whether it replaces the root key of a store that exists; {@link putRootKeyInPlace} comes after `store.json`. */
   readonly replaces: boolean
+  /** Whether one that was generated for the realm before, and is still there, is taken: its store may come back too. */
+  readonly mayExist?: boolean
 }
 
 /**
@@ -69,7 +73,7 @@ export interface DecideRootKeyOptions {
  */
 export async function decideRootKey(
   secret: RootSecret | undefined,
-  { realm, rootKeyDir, random, replaces }: DecideRootKeyOptions,
+  { realm, rootKeyDir, random, replaces, mayExist = false }: DecideRootKeyOptions,
 ): Promise<RootKey> {
   if (secret === undefined) {
     const kept = rootKeyPath(rootKeyDir, realm)
@@ -80,11 +84,13 @@ export async function decideRootKey(
       await writeDurably(path, `${key.toString('base64')}\n`, { mode: 0o600, exclusive: !replaces })
     } catch (error) {
       key.fill(0)
-      throw writeFailure(path, error)
+      if (!mayExist || errnoOf(error) !== 'EEXIST') throw writeFailure(path, error)
+      return { key: await readGeneratedKey(path, path), origin: { kind: 'generated' } }
     }
     return {
       key,
       origin: { kind: 'generated' },
+      fresh: true,
       note: `A root key was generated at ${kept}. Back it up: without it no key of this store opens.`,
     }
   }

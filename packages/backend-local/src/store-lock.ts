@@ -180,7 +180,7 @@ async function readLock(path: string): Promise<Held | undefined> {
 }
 
 /** A lock is linked only once it is whole, so one that can't be read was cut short by a power failure: nobody's. */
-function parseOwner(text: string): ProcessIdentity | undefined {
+export function parseOwner(text: string): ProcessIdentity | undefined {
   try {
     return ownerSchema.safeParse(JSON.parse(text)).data
   } catch {

@@ -1,3 +1,21 @@
+export type {
+  ArchivedGap,
+  ArchivedKey,
+  ArchivedRuin,
+  ArchivedTombstone,
+  ArchivedVersion,
+  ArchiveEntry,
+} from './archive/archive-entry.ts'
+export type { ArchiveHeader, ArchiveKdf, ArchiveKeyOrigin } from './archive/archive-header.ts'
+export type { ArchiveSecret } from './archive/archive-key.ts'
+export type { ArchiveSource } from './archive/archive-source.ts'
+export type {
+  ConflictPolicy,
+  RestoreConflict,
+  RestoreOptions,
+  RestoreReport,
+  SeenKeys,
+} from './archive/restore-types.ts'
 export type { AuditRecord, AuditSink } from './audit/audit-sink.ts'
 export type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary/canary-store.ts'
 export { createFileCanaryStore, type FileCanaryStoreOptions } from './canary/file-canary-store.ts'
@@ -61,6 +79,7 @@ export { createKmsManager } from './manager/kms-manager.ts'
 export type {
   Caller,
   HistoryEntry,
+  KeyStoreArchive,
   KmsManager,
   KmsManagerOptions,
   LifecycleReport,
@@ -69,6 +88,8 @@ export type {
   Precondition,
   ReconfigureOptions,
   RehearsalReport,
+  RestoreCallOptions,
+  RestoreOutcome,
   RetiredStoreStatus,
   RootRotationReport,
   WireStatus,

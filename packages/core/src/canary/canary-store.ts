@@ -24,6 +24,8 @@ export interface CanarySet {
   /** How many key versions there are canaries of, those of destroyed keys left out. */
   readonly keyVersions: number
   memory(keyId: string): KeyMemory | undefined
+  /** Every key ever seen. */
+  known(): Iterable<readonly [keyId: string, memory: KeyMemory]>
   /** Remembers a canary, durably before it resolves; it also marks the version as seen. */
   add(canary: Canary): Promise<void>
   /** Remembers, durably, that a key was destroyed on purpose at `version`; its canaries no longer count. */

@@ -9,7 +9,7 @@ import { kmsError } from '../errors/kms-error.ts'
 import type { Random } from '../random.ts'
 import { syncDirectory } from '../state/durable-file.ts'
 import { errnoOf, storageFailed } from '../state/storage-error.ts'
-import type { Canary, CanarySet, CanaryStore } from './canary-store.ts'
+import type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary-store.ts'
 
 export interface FileCanaryStoreOptions {
   /** Created 0700 when absent. */
@@ -211,13 +211,10 @@ async function readSet(
     },
     memory(keyId) {
       const memory = memories.get(keyId)
-      if (memory === undefined) return undefined
-      const { highestVersion, destroyedVersion } = memory
-      // A version above the one destroyed is the key made again on purpose.
-      return {
-        highestVersion: Math.max(highestVersion, destroyedVersion),
-        destroyed: destroyedVersion >= highestVersion,
-      }
+      return memory && told(memory)
+    },
+    *known() {
+      for (const [keyId, memory] of memories) yield [keyId, told(memory)]
     },
     add: ({ keyId, version, envelope, digest }) =>
       append({ key: keyId, version, envelope: envelope.toString('base64'), sha256: digest.toString('hex') }),
@@ -245,6 +242,11 @@ async function readSet(
       await file?.close()
     },
   }
+}
+
+/** A version above the one destroyed is the key made again on purpose. */
+function told({ highestVersion, destroyedVersion }: Memory): KeyMemory {
+  return { highestVersion: Math.max(highestVersion, destroyedVersion), destroyed: destroyedVersion >= highestVersion }
 }
 
 function formatLine(line: Line): string {

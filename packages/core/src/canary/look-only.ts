@@ -10,6 +10,7 @@ export function lookOnly(canaries: CanarySet): CanarySet {
       return canaries.keyVersions
     },
     memory: (keyId) => canaries.memory(keyId),
+    known: () => canaries.known(),
     sample: (limit, keyId) => canaries.sample(limit, keyId),
     add: async () => {},
     markDestroyed: async () => {},

@@ -1,4 +1,6 @@
 import type { z } from 'zod'
+import type { ArchiveSource } from '../archive/archive-source.ts'
+import type { RestoreOptions, RestoreReport } from '../archive/restore-types.ts'
 import type { Clock } from '../clock.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import type { KeyBackend } from '../keys/key-backend.ts'
@@ -124,4 +126,15 @@ export interface BackendDriver {
    * `RealmConflict` when another one is, and the driver's coded reasons otherwise; leaves nothing open then.
    */
   open(config: ConfigDocument, options: OpenOptions): Promise<OpenedBackend>
+  /**
+   * `KeyBackend.restore` into the place of a configuration that nobody has open: a store of the archive's realm, or an empty
+   * place, which becomes one under the root key that the configuration names (`mayInitialise` does not matter). Leaves an
+   * empty place empty when it throws, and on a dry run. Throws what `open` and `KeyBackend.restore` throw, and
+   * `ForeignArchive` when another store is there. Absent where stores are not made of archives.
+   */
+  restore?(
+    config: ConfigDocument,
+    archive: ArchiveSource,
+    options: OpenOptions & RestoreOptions,
+  ): Promise<RestoreReport>
 }

@@ -76,6 +76,23 @@ export const errorCatalogue = {
     s3Status: 503,
     template: '{path}: the key store {store} does not accept these credentials: {reason}. Supply others.',
   },
+  ArchiveKeyMismatch: {
+    status: 400,
+    s3: 'InvalidRequest',
+    template:
+      'What was given does not open this archive: it needs {needed}, the one it was made with. If that was given, its header is damaged; use another copy.',
+  },
+  ArchiveDamaged: {
+    status: 400,
+    s3: 'InvalidRequest',
+    template: 'The archive cannot be used: {reason}. Nothing was changed; use another copy of it.',
+  },
+  UnsupportedArchive: {
+    status: 400,
+    s3: 'InvalidRequest',
+    template:
+      'The archive uses {what}, which this release does not know. Use the release that wrote it, or a newer one.',
+  },
   PolicyViolation: { status: 400, s3: 'InvalidRequest', template: '{path}: refused by server policy. {hint}' },
   MissingContentSHA256: {
     status: 400,
@@ -297,6 +314,26 @@ export const errorCatalogue = {
     s3: 'InvalidRequest',
     s3Status: 400,
     template: 'Key store {realm} is still needed: {reason}.',
+  },
+  RestoreConflict: {
+    status: 409,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template:
+      'The archive and the key store do not agree about {count} keys, the first of them "{key}": {reason}. Nothing was changed. dry_run=true tells of all; conflict=skip goes on without them{more}.',
+  },
+  ForeignArchive: {
+    status: 409,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template:
+      'The archive is of key store {archived}, and {place} belongs to key store {realm}. Nothing was changed; restore it into the key store it was made of, or into an empty place.',
+  },
+  StoreChanged: {
+    status: 409,
+    s3: 'InvalidRequest',
+    s3Status: 400,
+    template: 'The key store was changed while the archive was being prepared for it ({what}). Restore it again.',
   },
   PolicyInUse: { status: 409, s3: 'InvalidRequest', s3Status: 400, template: '{reason}' },
   ManagedByFile: { status: 409, s3: 'InvalidRequest', s3Status: 400, template: '{reason}' },

@@ -1,3 +1,6 @@
+import type { ArchiveEntry } from '../archive/archive-entry.ts'
+import type { ArchiveSource } from '../archive/archive-source.ts'
+import type { RestoreOptions, RestoreReport } from '../archive/restore-types.ts'
 import type { ConfigDocument } from '../config/driver.ts'
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts'
 import type { KmsError } from '../errors/kms-error.ts'
@@ -213,6 +216,21 @@ export interface KeyBackend {
 
   /** How far `rotateRoot` with `reseal` is; `undefined` while there was nothing to re-seal since the store was opened. */
   readonly resealProgress?: ResealProgress | undefined
+
+  /**
+   * What an archive of the store holds: every key with the material of its versions, and what is left of destroyed ones, in
+   * the order of {@link ArchiveEntry}. Each key is as it was at one moment, keys made or destroyed meanwhile are there or
+   * not; what cannot be read is told of and left out. Material is zeroed by whoever takes it. Rejects before the first entry
+   * or while they are read. Absent where material cannot leave: `capabilities.backup` says the same.
+   */
+  backup?(): Promise<AsyncIterable<ArchiveEntry>>
+
+  /**
+   * Brings the keys of an archive of this realm back, all or, when it throws, none of them; a crash in the middle is made up
+   * for by whoever opens the store next. What becomes of each key is decided by `decideKey`. Throws `ArchiveDamaged`,
+   * `RestoreConflict`, `StoreChanged` when somebody else wrote to a key meanwhile, `StorageFailed`, `StoreUnwritable`.
+   */
+  restore?(archive: ArchiveSource, options: RestoreOptions): Promise<RestoreReport>
 
   /** Resolves when the store answers and is the one that was opened; throws the reason otherwise. */
   health(): Promise<void>

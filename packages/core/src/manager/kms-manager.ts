@@ -1,8 +1,11 @@
+import { createSpool } from '../archive/spool.ts'
 import { systemClock } from '../clock.ts'
 import { createConfigSchema } from '../config/config-schema.ts'
+import type { Notice } from '../config/driver.ts'
 import { kmsError } from '../errors/kms-error.ts'
 import { generateWrappingKey as makeWrappingKey } from '../imports/wrapping-key.ts'
 import { createActiveProbe } from '../lifecycle/active-probe.ts'
+import { createArchives } from '../lifecycle/archives.ts'
 import { createAutomaticReturn } from '../lifecycle/automatic-return.ts'
 import { createRunChange } from '../lifecycle/change-events.ts'
 import { createReport } from '../lifecycle/change-report.ts'
@@ -32,7 +35,10 @@ import { createKeyWorker } from './worker/key-worker.ts'
 export function createKmsManager(options: KmsManagerOptions): KmsManager {
   const { configStore, canaryStore, clock = systemClock, random = systemRandom, onEvent = () => {} } = options
   const { keyUse, offlineKeys, allowImmediateDeletion = false, generateWrappingKey = makeWrappingKey } = options
+  const { spoolDirectory } = options
   const onWarning = (message: string): void => onEvent({ event: 'kms_warning', message })
+  const onNotice = ({ level, message }: Notice): void =>
+    onEvent({ event: level === 'info' ? 'kms_notice' : 'kms_warning', message })
 
   const schema = createConfigSchema(options.drivers)
   const queue = createLifecycleQueue()
@@ -46,7 +52,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     random,
     onWarning,
     offlineKeys,
-    onNotice: ({ level, message }) => onEvent({ event: level === 'info' ? 'kms_notice' : 'kms_warning', message }),
+    onNotice,
   })
   const healing = createHealing({ queue, document, status, serving: (): ServingChange => serving, clock, onEvent })
   const probe = createActiveProbe({
@@ -76,6 +82,8 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
   const past = createPastConfigurations({ ...shared, configStore, automaticReturn })
   const retired = createRetiredCalls({ ...shared, canaryStore, keyUse })
   const rootRotation = createRotateRoot({ ...shared, onWarning })
+  const spool = spoolDirectory === undefined ? undefined : createSpool(spoolDirectory, random)
+  const archives = createArchives({ ...shared, source, canaryStore, spool, random, onNotice, onEvent })
 
   async function reachDesiredState(desired: 'running' | 'stopped'): Promise<void> {
     if (desired === 'running') {
@@ -97,6 +105,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     ...past,
     ...retired,
     ...rootRotation,
+    ...archives,
     confirm: confirmWindow.confirm,
     keys: createKeyService({
       source,
@@ -112,6 +121,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     offline: createOfflineAccess({ offlineKeys, document, publisher, canaryStore }),
 
     async boot() {
+      await spool?.clear()
       const stored = await queue.run(document.load)
       if (stored === undefined) return
       status.apply({ type: 'configured' })

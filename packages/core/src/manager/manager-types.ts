@@ -1,3 +1,6 @@
+import type { Buffer } from 'node:buffer'
+import type { ArchiveSecret } from '../archive/archive-key.ts'
+import type { ConflictPolicy, RestoreReport } from '../archive/restore-types.ts'
 import type { CanaryStore } from '../canary/canary-store.ts'
 import type { Clock } from '../clock.ts'
 import type { ConfigChange } from '../config/compare.ts'
@@ -44,6 +47,7 @@ export interface LifecycleReport {
     | 'restarted'
     | 'stopped'
     | 'root rotated'
+    | 'restored'
     | 'unchanged'
   /** What changed in the configuration; secrets as `***`. */
   readonly changed: readonly ConfigChange[]
@@ -97,6 +101,28 @@ export interface RootRotationReport extends LifecycleReport {
   readonly reseal?: ResealProgress
 }
 
+/** An archive of a key store, on its way. */
+export interface KeyStoreArchive {
+  readonly realm: Realm
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  /** The sealed bytes. An error in the middle ends them without what makes them whole. */
+  readonly bytes: AsyncIterable<Buffer>
+}
+
+export interface RestoreCallOptions {
+  readonly secret: ArchiveSecret
+  readonly conflict: ConflictPolicy
+  /** Only to tell what would be done. */
+  readonly dryRun: boolean
+}
+
+/** How a restore ended. */
+export interface RestoreOutcome extends LifecycleReport {
+  readonly realm: Realm
+  readonly restored: RestoreReport
+}
+
 /** Everything `/kms/status` shows; never waits for a backend. */
 export interface ManagerStatus {
   readonly status: WireStatus
@@ -128,6 +154,8 @@ export interface ManagerEvent {
     | 'kms_retired_mended'
     | 'kms_retired_removed'
     | 'kms_root_rotated'
+    | 'kms_backed_up'
+    | 'kms_restored'
     | 'kms_change_failed'
     | 'kms_unhealthy'
     | 'kms_healthy'
@@ -185,6 +213,8 @@ export interface KmsManagerOptions {
   readonly importStore?: ImportStore
   /** Makes the key pairs that imported material is wrapped under; RSA-4096 unless given. */
   readonly generateWrappingKey?: () => Promise<WrappingKeyPair>
+  /** A directory for archives that are being received; made when first needed. Without it none can be restored. */
+  readonly spoolDirectory?: string
   /** Whether keys may be destroyed without a waiting period; false unless given. */
   readonly allowImmediateDeletion?: boolean
 }
@@ -244,6 +274,19 @@ export interface KmsManager {
    * Throws `NotRunning`, `UnsupportedCapability`, `ValidationError`, `PolicyViolation`, `StorageFailed`, `StoreUnwritable`.
    */
   rotateRoot(request: unknown, caller: Caller, options?: { readonly dryRun?: boolean }): Promise<RootRotationReport>
+  /**
+   * Seals what the active store holds as an archive: everything that makes its keys again, and not its root key. Throws
+   * `NotRunning`, `UnsupportedCapability`, and why the store could not be read.
+   */
+  backup(secret: ArchiveSecret, caller: Caller): Promise<KeyStoreArchive>
+  /**
+   * Restores an archive, all of it or nothing: into the active store, when the service runs, else into the place that is
+   * configured, which may be empty. `body` is read to its end before anything of it is believed. Throws `ArchiveDamaged`,
+   * `ArchiveKeyMismatch`, `UnsupportedArchive`, `ForeignArchive`, `RestoreConflict`, `StoreChanged`, `NoConfiguration`,
+   * `UnsupportedCapability`, `UnsupportedOperation` where the server has no `spoolDirectory`, and what keeps the store from
+   * being opened or written to.
+   */
+  restore(body: AsyncIterable<Uint8Array>, options: RestoreCallOptions, caller: Caller): Promise<RestoreOutcome>
   status(): ManagerStatus
   /** The stored configuration; `undefined` when there is none. */
   config(): { readonly document: ConfigDocument; readonly etag: string; readonly revision: number } | undefined

@@ -42,6 +42,8 @@ const verbs: Readonly<Record<BackendVerb, true>> = {
   unwrapMany: true,
   finishLeftovers: true,
   rotateRoot: true,
+  backup: true,
+  restore: true,
   health: true,
   close: true,
 }

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { expect } from 'vitest'
 import type { ErrorCode } from '../errors/catalogue.ts'
 import { isKmsError } from '../errors/kms-error.ts'
-import type { KeyBackend, KeyRecord, NewKey, UnwrapRequest } from '../keys/key-backend.ts'
+import type { Capabilities, KeyBackend, KeyRecord, NewKey, UnwrapRequest } from '../keys/key-backend.ts'
 
 /** What a test of the contract is given: one store, opened once. */
 export interface StoreUnderTest {
@@ -17,6 +17,8 @@ export interface ContractTest {
   readonly name: string
   /** Members of the harness without which the test says nothing. */
   readonly needs?: readonly ('reopen' | 'damage')[]
+  /** Something a backend may lack; those that do are not asked. */
+  readonly capability?: keyof Capabilities
   run(store: StoreUnderTest): Promise<void>
 }
 

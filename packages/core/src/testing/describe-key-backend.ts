@@ -1,5 +1,6 @@
 import { afterEach, describe, it } from 'vitest'
 import type { KeyBackend } from '../keys/key-backend.ts'
+import { archiveContract } from './contract-archives.ts'
 import { creationContract } from './contract-creation.ts'
 import { lifeContract } from './contract-life.ts'
 import { listingContract } from './contract-listing.ts'
@@ -35,6 +36,7 @@ const contract: readonly ContractTest[] = [
   ...listingContract,
   ...lifeContract,
   ...wrappingContract,
+  ...archiveContract,
 ]
 
 /**
@@ -60,7 +62,11 @@ export function describeKeyBackend(
         harness = await factory()
         const missing = test.needs?.find((need) => harness?.[need] === undefined)
         if (missing !== undefined) return context.skip(`the harness offers no ${missing}`)
-        await test.run(await openStore(harness))
+        const store = await openStore(harness)
+        if (test.capability !== undefined && !store.backend.capabilities[test.capability]) {
+          return context.skip(`the backend lacks the capability ${test.capability}`)
+        }
+        await test.run(store)
       })
     }
   })

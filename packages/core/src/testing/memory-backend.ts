@@ -7,6 +7,7 @@ import { isKmsError, type KmsError, kmsError } from '../errors/kms-error.ts'
 import type { Capabilities, KeyBackend, KeyRecord, UnwrapRequest, WrapRequest } from '../keys/key-backend.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { createFaults, type Faults } from './faults.ts'
+import { archiveMemoryStore, restoreMemoryStore } from './memory-archive.ts'
 import { createMemoryStore, type MemoryStore, type MemoryVerb, type MemoryVersion } from './memory-store.ts'
 
 export interface MemoryBackendOptions {
@@ -41,7 +42,7 @@ const CAPABILITIES: Capabilities = {
   update_key_metadata: true,
   rewrap: true,
   import: true,
-  backup: false,
+  backup: true,
 }
 
 type LiveKey = { readonly record: KeyRecord; readonly versions: ReadonlyMap<number, MemoryVersion> }
@@ -259,6 +260,16 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
       else store.rootKey = secret
       const total = store.keys.size
       return { changed, notes: [], ...(reseal ? { reseal: { done: total, total, left: 0, running: false } } : {}) }
+    },
+
+    async backup() {
+      await enter('backup')
+      return archiveMemoryStore(store)
+    },
+
+    async restore(archive, restoreOptions) {
+      await enter('restore')
+      return restoreMemoryStore(store, archive, restoreOptions, { clock, random })
     },
 
     async health() {

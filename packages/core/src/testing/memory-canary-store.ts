@@ -14,9 +14,18 @@ export function createMemoryCanaryStore(): CanaryStore {
   }
 }
 
+interface Memory {
+  seen: number
+  destroyed: number
+}
+
+function told({ seen, destroyed }: Memory): KeyMemory {
+  return { highestVersion: Math.max(seen, destroyed), destroyed: destroyed >= seen }
+}
+
 function createSet(): CanarySet {
   const canaries: Canary[] = []
-  const memories = new Map<string, { seen: number; destroyed: number }>()
+  const memories = new Map<string, Memory>()
   const memoryOf = (keyId: string) => {
     const memory = memories.get(keyId) ?? { seen: 0, destroyed: 0 }
     memories.set(keyId, memory)
@@ -31,9 +40,10 @@ function createSet(): CanarySet {
     },
     memory(keyId): KeyMemory | undefined {
       const memory = memories.get(keyId)
-      if (memory === undefined) return undefined
-      const { seen, destroyed } = memory
-      return { highestVersion: Math.max(seen, destroyed), destroyed: destroyed >= seen }
+      return memory && told(memory)
+    },
+    *known() {
+      for (const [keyId, memory] of memories) yield [keyId, told(memory)]
     },
     async add(canary) {
       const memory = memoryOf(canary.keyId)

@@ -3,6 +3,7 @@ import type { BackendDriver, ConfigDocument } from '../config/driver.ts'
 import { Secret } from '../config/secret.ts'
 import { secretField } from '../config/secret-field.ts'
 import { kmsError } from '../errors/kms-error.ts'
+import { restoreMemoryStore } from './memory-archive.ts'
 import { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts'
 import { createMemoryStore, type MemoryStores } from './memory-store.ts'
 
@@ -113,6 +114,23 @@ export function memoryDriver({ stores = new Map(), ...behaviour }: MemoryDriverO
       stores.set(place, store)
       opened.push({ config, backend })
       return { backend, initialised, notes: [], ...(rootChanged ? { rootChanged } : {}) }
+    },
+
+    async restore(config, archive, options) {
+      const place = config['name'] as string
+      const store = stores.get(place) ?? createMemoryStore()
+      const { realm: archived } = archive.header
+      if (store.foreign) throw kmsError('StoreNotOurs', { path: place, reason: 'it holds other things' })
+      const realm = store.realm ?? options.expectedRealm ?? archived
+      if (realm !== archived) throw kmsError('ForeignArchive', { archived, place, realm })
+      const rootKey = rootKeyOf(config)
+      if (store.realm !== undefined && store.rootKey !== rootKey) throw kmsError('RootKeyMismatch', { path: place })
+      const report = await restoreMemoryStore(store, archive, options, options)
+      if (options.dryRun || store.realm !== undefined) return report
+      store.realm = archived
+      if (rootKey !== undefined) store.rootKey = rootKey
+      stores.set(place, store)
+      return report
     },
   }
 }

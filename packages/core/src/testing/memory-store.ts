@@ -15,6 +15,8 @@ export type MemoryVerb =
   | 'wrap'
   | 'unwrap'
   | 'rotateRoot'
+  | 'backup'
+  | 'restore'
   | 'health'
 
 /** A key, or what is left of a destroyed one. */

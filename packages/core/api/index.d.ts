@@ -2,6 +2,11 @@
 // a change here is a change others have to follow.
 
 // index.d.ts
+export type { ArchivedGap, ArchivedKey, ArchivedRuin, ArchivedTombstone, ArchivedVersion, ArchiveEntry, } from './archive/archive-entry.ts';
+export type { ArchiveHeader, ArchiveKdf, ArchiveKeyOrigin } from './archive/archive-header.ts';
+export type { ArchiveSecret } from './archive/archive-key.ts';
+export type { ArchiveSource } from './archive/archive-source.ts';
+export type { ConflictPolicy, RestoreConflict, RestoreOptions, RestoreReport, SeenKeys, } from './archive/restore-types.ts';
 export type { AuditRecord, AuditSink } from './audit/audit-sink.ts';
 export type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary/canary-store.ts';
 export { createFileCanaryStore, type FileCanaryStoreOptions } from './canary/file-canary-store.ts';
@@ -30,7 +35,7 @@ export type { ImportKeyInput, ImportParameters } from './manager/keys/import-key
 export type { DestroyedKey, KeyService } from './manager/keys/key-service.ts';
 export type { KeyListing, ListKeysInput } from './manager/keys/list-keys.ts';
 export { createKmsManager } from './manager/kms-manager.ts';
-export type { Caller, HistoryEntry, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, Precondition, ReconfigureOptions, RehearsalReport, RetiredStoreStatus, RootRotationReport, WireStatus, } from './manager/manager-types.ts';
+export type { Caller, HistoryEntry, KeyStoreArchive, KmsManager, KmsManagerOptions, LifecycleReport, ManagerEvent, ManagerStatus, Precondition, ReconfigureOptions, RehearsalReport, RestoreCallOptions, RestoreOutcome, RetiredStoreStatus, RootRotationReport, WireStatus, } from './manager/manager-types.ts';
 export type { Authorize } from './manager/resolve-key.ts';
 export { type BackendCall, type BackendObserver, type BackendOperation, backendOperations, observeDriver, } from './observe/observe-driver.ts';
 export type { PeerTelemetry } from './observe/peer-telemetry.ts';
@@ -45,6 +50,126 @@ export { createSealedFileStore, type SealedDocument, type SealedFileStore, type 
 export type { ConfigStore, RevisionEntry, StateChange, StateCodecOptions, StateDocument, StoreEntry, Unconfirmed, } from './state/state-document.ts';
 export type { CacheStatistics } from './store/data-key-cache.ts';
 export type { ProofStep } from './store/prove.ts';
+
+// archive/archive-entry.d.ts
+import type { Buffer } from 'node:buffer';
+import type { KeyRecord } from '../keys/key-backend.ts';
+export interface ArchivedKey {
+    readonly kind: 'key';
+    readonly record: KeyRecord;
+}
+export interface ArchivedVersion {
+    readonly kind: 'version';
+    readonly keyId: string;
+    readonly version: number;
+    readonly createdAt: number;
+    readonly materialId: string;
+    readonly material: Buffer;
+}
+export interface ArchivedGap {
+    readonly kind: 'gap';
+    readonly keyId: string;
+    readonly version: number;
+    readonly reason: string;
+}
+export interface ArchivedTombstone {
+    readonly kind: 'tombstone';
+    readonly keyId: string;
+    readonly lastVersion: number;
+    readonly destroyedAt: number;
+}
+export interface ArchivedRuin {
+    readonly kind: 'ruin';
+    readonly name: string;
+    readonly reason: string;
+}
+export type ArchiveEntry = ArchivedKey | ArchivedVersion | ArchivedGap | ArchivedTombstone | ArchivedRuin;
+
+// archive/archive-header.d.ts
+import { Buffer } from 'node:buffer';
+import type { Realm } from '../envelope/envelope.ts';
+export interface ArchiveKdf {
+    readonly memoryKib: number;
+    readonly iterations: number;
+    readonly parallelism: number;
+}
+export type ArchiveKeyOrigin = {
+    readonly kind: 'passphrase';
+    readonly kdf: ArchiveKdf;
+    readonly salt: Buffer;
+} | {
+    readonly kind: 'key';
+    readonly keyId: Buffer;
+};
+export interface ArchiveHeader {
+    readonly realm: Realm;
+    readonly createdAt: number;
+    readonly origin: ArchiveKeyOrigin;
+}
+export declare const ARCHIVE_PREFIX_BYTES: number;
+export interface ArchivePrefix {
+    readonly header: ArchiveHeader;
+    readonly head: Buffer;
+    readonly salt: Buffer;
+    readonly commitment: Buffer;
+}
+export declare function encodeArchiveHead({ realm, createdAt, origin }: ArchiveHeader): Buffer;
+export declare function parseArchivePrefix(bytes: Buffer): ArchivePrefix;
+
+// archive/archive-key.d.ts
+import type { Random } from '../random.ts';
+import { type StreamKeys } from '../stream/stream-keys.ts';
+import type { ArchiveKdf, ArchiveKeyOrigin, ArchivePrefix } from './archive-header.ts';
+export type ArchiveSecret = {
+    readonly passphrase: string;
+} | {
+    readonly key: Uint8Array;
+};
+export declare function originOf(secret: ArchiveSecret, random: Random, kdf?: ArchiveKdf): ArchiveKeyOrigin;
+export declare function archiveKeys(secret: ArchiveSecret, origin: ArchiveKeyOrigin, head: Uint8Array, salt: Uint8Array): Promise<StreamKeys>;
+export declare function openArchiveKeys(secret: ArchiveSecret, prefix: ArchivePrefix): Promise<StreamKeys>;
+
+// archive/archive-source.d.ts
+import type { ArchiveEntry } from './archive-entry.ts';
+import type { ArchiveHeader } from './archive-header.ts';
+export interface ArchiveSource {
+    readonly header: ArchiveHeader;
+    entries(): AsyncIterable<ArchiveEntry>;
+}
+
+// archive/restore-types.d.ts
+import type { KeyMemory } from '../canary/canary-store.ts';
+export type ConflictPolicy = 'fail' | 'skip' | 'overwrite';
+export interface SeenKeys {
+    memory(keyId: string): KeyMemory | undefined;
+    known(): Iterable<readonly [keyId: string, memory: KeyMemory]>;
+}
+export interface RestoreOptions {
+    readonly conflict: ConflictPolicy;
+    readonly dryRun: boolean;
+    readonly seen: SeenKeys;
+}
+export interface RestoreConflict {
+    readonly keyId: string;
+    readonly reason: string;
+}
+export interface RestoreReport {
+    readonly restored: number;
+    readonly repaired: number;
+    readonly overwritten: number;
+    readonly unchanged: number;
+    readonly kept: number;
+    readonly tombstones: number;
+    readonly versions: number;
+    readonly conflicts: readonly RestoreConflict[];
+    readonly conflictCount: number;
+    readonly lost: readonly string[];
+    readonly lostCount: number;
+    readonly unreadable: readonly string[];
+    readonly unreadableCount: number;
+    readonly droppedAliases: readonly string[];
+    readonly postponed: readonly string[];
+}
 
 // audit/audit-sink.d.ts
 import type { ErrorCode } from '../errors/catalogue.ts';
@@ -81,6 +206,7 @@ export interface CanarySet {
     readonly isEmpty: boolean;
     readonly keyVersions: number;
     memory(keyId: string): KeyMemory | undefined;
+    known(): Iterable<readonly [keyId: string, memory: KeyMemory]>;
     add(canary: Canary): Promise<void>;
     markDestroyed(keyId: string, version: number): Promise<void>;
     sample(limit: number, keyId?: string): Promise<readonly Canary[]>;
@@ -119,6 +245,8 @@ export declare function diffConfig(from: Readonly<Record<string, ConfigValue | u
 
 // config/driver.d.ts
 import type { z } from 'zod';
+import type { ArchiveSource } from '../archive/archive-source.ts';
+import type { RestoreOptions, RestoreReport } from '../archive/restore-types.ts';
 import type { Clock } from '../clock.ts';
 import type { Realm } from '../envelope/envelope.ts';
 import type { KeyBackend } from '../keys/key-backend.ts';
@@ -179,6 +307,7 @@ export interface BackendDriver {
     secretBinding(config: Readonly<Record<string, unknown>>): string;
     summary(config: ConfigDocument): Readonly<Record<string, string | number | boolean | null>>;
     open(config: ConfigDocument, options: OpenOptions): Promise<OpenedBackend>;
+    restore?(config: ConfigDocument, archive: ArchiveSource, options: OpenOptions & RestoreOptions): Promise<RestoreReport>;
 }
 
 // config/nearest.d.ts
@@ -297,6 +426,21 @@ export declare const errorCatalogue: {
         readonly s3: 'ServiceUnavailable';
         readonly s3Status: 503;
         readonly template: '{path}: the key store {store} does not accept these credentials: {reason}. Supply others.';
+    };
+    readonly ArchiveKeyMismatch: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'What was given does not open this archive: it needs {needed}, the one it was made with. If that was given, its header is damaged; use another copy.';
+    };
+    readonly ArchiveDamaged: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The archive cannot be used: {reason}. Nothing was changed; use another copy of it.';
+    };
+    readonly UnsupportedArchive: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The archive uses {what}, which this release does not know. Use the release that wrote it, or a newer one.';
     };
     readonly PolicyViolation: {
         readonly status: 400;
@@ -526,6 +670,24 @@ export declare const errorCatalogue: {
         readonly s3Status: 400;
         readonly template: 'Key store {realm} is still needed: {reason}.';
     };
+    readonly RestoreConflict: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'The archive and the key store do not agree about {count} keys, the first of them "{key}": {reason}. Nothing was changed. dry_run=true tells of all; conflict=skip goes on without them{more}.';
+    };
+    readonly ForeignArchive: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'The archive is of key store {archived}, and {place} belongs to key store {realm}. Nothing was changed; restore it into the key store it was made of, or into an empty place.';
+    };
+    readonly StoreChanged: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'The key store was changed while the archive was being prepared for it ({what}). Restore it again.';
+    };
     readonly PolicyInUse: {
         readonly status: 409;
         readonly s3: 'InvalidRequest';
@@ -712,6 +874,9 @@ export declare function generateWrappingKey(): Promise<WrappingKeyPair>;
 export declare function openWrapped(wrapped: Uint8Array, privateKey: Buffer): Buffer | undefined;
 
 // keys/key-backend.d.ts
+import type { ArchiveEntry } from '../archive/archive-entry.ts';
+import type { ArchiveSource } from '../archive/archive-source.ts';
+import type { RestoreOptions, RestoreReport } from '../archive/restore-types.ts';
 import type { ConfigDocument } from '../config/driver.ts';
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts';
 import type { KmsError } from '../errors/kms-error.ts';
@@ -818,6 +983,8 @@ export interface KeyBackend {
         readonly reseal: boolean;
     }): Promise<RootRotation>;
     readonly resealProgress?: ResealProgress | undefined;
+    backup?(): Promise<AsyncIterable<ArchiveEntry>>;
+    restore?(archive: ArchiveSource, options: RestoreOptions): Promise<RestoreReport>;
     health(): Promise<void>;
     close(): Promise<void>;
 }
@@ -1157,6 +1324,9 @@ import type { KmsManager, KmsManagerOptions } from './manager-types.ts';
 export declare function createKmsManager(options: KmsManagerOptions): KmsManager;
 
 // manager/manager-types.d.ts
+import type { Buffer } from 'node:buffer';
+import type { ArchiveSecret } from '../archive/archive-key.ts';
+import type { ConflictPolicy, RestoreReport } from '../archive/restore-types.ts';
 import type { CanaryStore } from '../canary/canary-store.ts';
 import type { Clock } from '../clock.ts';
 import type { ConfigChange } from '../config/compare.ts';
@@ -1185,7 +1355,7 @@ export interface Caller {
 export interface LifecycleReport {
     readonly status: WireStatus;
     readonly revision: number;
-    readonly outcome: 'configured' | 'reconfigured' | 'confirmed' | 'rolled back' | 'reverted' | 'returned' | 'mended' | 'removed' | 'started' | 'restarted' | 'stopped' | 'root rotated' | 'unchanged';
+    readonly outcome: 'configured' | 'reconfigured' | 'confirmed' | 'rolled back' | 'reverted' | 'returned' | 'mended' | 'removed' | 'started' | 'restarted' | 'stopped' | 'root rotated' | 'restored' | 'unchanged';
     readonly changed: readonly ConfigChange[];
     readonly notes: readonly string[];
 }
@@ -1215,6 +1385,20 @@ export interface RetiredStoreStatus {
 export interface RootRotationReport extends LifecycleReport {
     readonly reseal?: ResealProgress;
 }
+export interface KeyStoreArchive {
+    readonly realm: Realm;
+    readonly createdAt: number;
+    readonly bytes: AsyncIterable<Buffer>;
+}
+export interface RestoreCallOptions {
+    readonly secret: ArchiveSecret;
+    readonly conflict: ConflictPolicy;
+    readonly dryRun: boolean;
+}
+export interface RestoreOutcome extends LifecycleReport {
+    readonly realm: Realm;
+    readonly restored: RestoreReport;
+}
 export interface ManagerStatus {
     readonly status: WireStatus;
     readonly revision: number;
@@ -1228,7 +1412,7 @@ export interface ManagerStatus {
     readonly lastError: string | undefined;
 }
 export interface ManagerEvent {
-    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_confirmed' | 'kms_rolled_back' | 'kms_reverted' | 'kms_returned' | 'kms_retired_mended' | 'kms_retired_removed' | 'kms_root_rotated' | 'kms_change_failed' | 'kms_unhealthy' | 'kms_healthy' | 'kms_warning' | 'kms_notice' | 'kms_key_created' | 'kms_key_imported' | 'kms_key_rotated' | 'kms_key_enabled' | 'kms_key_disabled' | 'kms_key_updated' | 'kms_key_deletion_scheduled' | 'kms_key_deletion_cancelled' | 'kms_key_destroyed';
+    readonly event: 'kms_configured' | 'kms_reconfigured' | 'kms_started' | 'kms_stopped' | 'kms_confirmed' | 'kms_rolled_back' | 'kms_reverted' | 'kms_returned' | 'kms_retired_mended' | 'kms_retired_removed' | 'kms_root_rotated' | 'kms_backed_up' | 'kms_restored' | 'kms_change_failed' | 'kms_unhealthy' | 'kms_healthy' | 'kms_warning' | 'kms_notice' | 'kms_key_created' | 'kms_key_imported' | 'kms_key_rotated' | 'kms_key_enabled' | 'kms_key_disabled' | 'kms_key_updated' | 'kms_key_deletion_scheduled' | 'kms_key_deletion_cancelled' | 'kms_key_destroyed';
     readonly message: string;
     readonly outcome?: 'success' | 'refused';
     readonly attempted?: ManagerEvent['event'];
@@ -1259,6 +1443,7 @@ export interface KmsManagerOptions {
     readonly offlineKeys?: OfflineKeyStore;
     readonly importStore?: ImportStore;
     readonly generateWrappingKey?: () => Promise<WrappingKeyPair>;
+    readonly spoolDirectory?: string;
     readonly allowImmediateDeletion?: boolean;
 }
 export interface KmsManager {
@@ -1285,6 +1470,8 @@ export interface KmsManager {
     rotateRoot(request: unknown, caller: Caller, options?: {
         readonly dryRun?: boolean;
     }): Promise<RootRotationReport>;
+    backup(secret: ArchiveSecret, caller: Caller): Promise<KeyStoreArchive>;
+    restore(body: AsyncIterable<Uint8Array>, options: RestoreCallOptions, caller: Caller): Promise<RestoreOutcome>;
     status(): ManagerStatus;
     config(): {
         readonly document: ConfigDocument;
@@ -1591,3 +1778,13 @@ export interface ProveOptions {
 }
 export declare function proveStore(options: ProveOptions): Promise<Proof>;
 export declare function proveOpens(store: OpenStore, place: string, clock: Clock): Promise<Proof>;
+
+// stream/stream-keys.d.ts
+import { Buffer } from 'node:buffer';
+import { type KeyObject } from 'node:crypto';
+export interface StreamKeys {
+    readonly cipherKey: KeyObject;
+    readonly commitment: Buffer;
+}
+export declare const STREAM_SALT_BYTES = 32;
+export declare function deriveStreamKeys(key: Uint8Array, salt: Uint8Array, info: Uint8Array): StreamKeys;

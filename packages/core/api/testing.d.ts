@@ -5,12 +5,120 @@
 export { type DescribeKeyBackendOptions, describeKeyBackend, type KeyBackendHarness } from './describe-key-backend.ts';
 export { type DescribeKeyLifeOptions, describeKeyLife, type KeyLifeHarness } from './describe-key-life.ts';
 export { createFaults, type FaultGate, type Faults } from './faults.ts';
+export { archiveOf, heldArchive, nothingSeen } from './held-archive.ts';
 export { createManualClock, type ManualClock } from './manual-clock.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './memory-backend.ts';
 export { createMemoryCanaryStore } from './memory-canary-store.ts';
 export { type MemoryDriver, type MemoryDriverOptions, memoryDriver } from './memory-driver.ts';
 export { copyMemoryStore, createMemoryStore, type MemoryKey, type MemoryStore, type MemoryStores, type MemoryVerb, type MemoryVersion, } from './memory-store.ts';
 export { createSeededRandom } from './seeded-random.ts';
+
+// archive/archive-entry.d.ts
+import type { Buffer } from 'node:buffer';
+import type { KeyRecord } from '../keys/key-backend.ts';
+export interface ArchivedKey {
+    readonly kind: 'key';
+    readonly record: KeyRecord;
+}
+export interface ArchivedVersion {
+    readonly kind: 'version';
+    readonly keyId: string;
+    readonly version: number;
+    readonly createdAt: number;
+    readonly materialId: string;
+    readonly material: Buffer;
+}
+export interface ArchivedGap {
+    readonly kind: 'gap';
+    readonly keyId: string;
+    readonly version: number;
+    readonly reason: string;
+}
+export interface ArchivedTombstone {
+    readonly kind: 'tombstone';
+    readonly keyId: string;
+    readonly lastVersion: number;
+    readonly destroyedAt: number;
+}
+export interface ArchivedRuin {
+    readonly kind: 'ruin';
+    readonly name: string;
+    readonly reason: string;
+}
+export type ArchiveEntry = ArchivedKey | ArchivedVersion | ArchivedGap | ArchivedTombstone | ArchivedRuin;
+
+// archive/archive-header.d.ts
+import { Buffer } from 'node:buffer';
+import type { Realm } from '../envelope/envelope.ts';
+export interface ArchiveKdf {
+    readonly memoryKib: number;
+    readonly iterations: number;
+    readonly parallelism: number;
+}
+export type ArchiveKeyOrigin = {
+    readonly kind: 'passphrase';
+    readonly kdf: ArchiveKdf;
+    readonly salt: Buffer;
+} | {
+    readonly kind: 'key';
+    readonly keyId: Buffer;
+};
+export interface ArchiveHeader {
+    readonly realm: Realm;
+    readonly createdAt: number;
+    readonly origin: ArchiveKeyOrigin;
+}
+export declare const ARCHIVE_PREFIX_BYTES: number;
+export interface ArchivePrefix {
+    readonly header: ArchiveHeader;
+    readonly head: Buffer;
+    readonly salt: Buffer;
+    readonly commitment: Buffer;
+}
+export declare function encodeArchiveHead({ realm, createdAt, origin }: ArchiveHeader): Buffer;
+export declare function parseArchivePrefix(bytes: Buffer): ArchivePrefix;
+
+// archive/archive-source.d.ts
+import type { ArchiveEntry } from './archive-entry.ts';
+import type { ArchiveHeader } from './archive-header.ts';
+export interface ArchiveSource {
+    readonly header: ArchiveHeader;
+    entries(): AsyncIterable<ArchiveEntry>;
+}
+
+// archive/restore-types.d.ts
+import type { KeyMemory } from '../canary/canary-store.ts';
+export type ConflictPolicy = 'fail' | 'skip' | 'overwrite';
+export interface SeenKeys {
+    memory(keyId: string): KeyMemory | undefined;
+    known(): Iterable<readonly [keyId: string, memory: KeyMemory]>;
+}
+export interface RestoreOptions {
+    readonly conflict: ConflictPolicy;
+    readonly dryRun: boolean;
+    readonly seen: SeenKeys;
+}
+export interface RestoreConflict {
+    readonly keyId: string;
+    readonly reason: string;
+}
+export interface RestoreReport {
+    readonly restored: number;
+    readonly repaired: number;
+    readonly overwritten: number;
+    readonly unchanged: number;
+    readonly kept: number;
+    readonly tombstones: number;
+    readonly versions: number;
+    readonly conflicts: readonly RestoreConflict[];
+    readonly conflictCount: number;
+    readonly lost: readonly string[];
+    readonly lostCount: number;
+    readonly unreadable: readonly string[];
+    readonly unreadableCount: number;
+    readonly droppedAliases: readonly string[];
+    readonly postponed: readonly string[];
+}
 
 // canary/canary-store.d.ts
 import type { Realm } from '../envelope/envelope.ts';
@@ -28,6 +136,7 @@ export interface CanarySet {
     readonly isEmpty: boolean;
     readonly keyVersions: number;
     memory(keyId: string): KeyMemory | undefined;
+    known(): Iterable<readonly [keyId: string, memory: KeyMemory]>;
     add(canary: Canary): Promise<void>;
     markDestroyed(keyId: string, version: number): Promise<void>;
     sample(limit: number, keyId?: string): Promise<readonly Canary[]>;
@@ -47,6 +156,8 @@ export declare function timestamp(clock: Clock): string;
 
 // config/driver.d.ts
 import type { z } from 'zod';
+import type { ArchiveSource } from '../archive/archive-source.ts';
+import type { RestoreOptions, RestoreReport } from '../archive/restore-types.ts';
 import type { Clock } from '../clock.ts';
 import type { Realm } from '../envelope/envelope.ts';
 import type { KeyBackend } from '../keys/key-backend.ts';
@@ -107,6 +218,7 @@ export interface BackendDriver {
     secretBinding(config: Readonly<Record<string, unknown>>): string;
     summary(config: ConfigDocument): Readonly<Record<string, string | number | boolean | null>>;
     open(config: ConfigDocument, options: OpenOptions): Promise<OpenedBackend>;
+    restore?(config: ConfigDocument, archive: ArchiveSource, options: OpenOptions & RestoreOptions): Promise<RestoreReport>;
 }
 
 // config/secret.d.ts
@@ -211,6 +323,21 @@ export declare const errorCatalogue: {
         readonly s3: 'ServiceUnavailable';
         readonly s3Status: 503;
         readonly template: '{path}: the key store {store} does not accept these credentials: {reason}. Supply others.';
+    };
+    readonly ArchiveKeyMismatch: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'What was given does not open this archive: it needs {needed}, the one it was made with. If that was given, its header is damaged; use another copy.';
+    };
+    readonly ArchiveDamaged: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The archive cannot be used: {reason}. Nothing was changed; use another copy of it.';
+    };
+    readonly UnsupportedArchive: {
+        readonly status: 400;
+        readonly s3: 'InvalidRequest';
+        readonly template: 'The archive uses {what}, which this release does not know. Use the release that wrote it, or a newer one.';
     };
     readonly PolicyViolation: {
         readonly status: 400;
@@ -440,6 +567,24 @@ export declare const errorCatalogue: {
         readonly s3Status: 400;
         readonly template: 'Key store {realm} is still needed: {reason}.';
     };
+    readonly RestoreConflict: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'The archive and the key store do not agree about {count} keys, the first of them "{key}": {reason}. Nothing was changed. dry_run=true tells of all; conflict=skip goes on without them{more}.';
+    };
+    readonly ForeignArchive: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'The archive is of key store {archived}, and {place} belongs to key store {realm}. Nothing was changed; restore it into the key store it was made of, or into an empty place.';
+    };
+    readonly StoreChanged: {
+        readonly status: 409;
+        readonly s3: 'InvalidRequest';
+        readonly s3Status: 400;
+        readonly template: 'The key store was changed while the archive was being prepared for it ({what}). Restore it again.';
+    };
     readonly PolicyInUse: {
         readonly status: 409;
         readonly s3: 'InvalidRequest';
@@ -587,6 +732,9 @@ export declare function isKmsError(error: unknown, ...codes: readonly ErrorCode[
 export {};
 
 // keys/key-backend.d.ts
+import type { ArchiveEntry } from '../archive/archive-entry.ts';
+import type { ArchiveSource } from '../archive/archive-source.ts';
+import type { RestoreOptions, RestoreReport } from '../archive/restore-types.ts';
 import type { ConfigDocument } from '../config/driver.ts';
 import type { Realm, WrapAlgorithm } from '../envelope/envelope.ts';
 import type { KmsError } from '../errors/kms-error.ts';
@@ -693,6 +841,8 @@ export interface KeyBackend {
         readonly reseal: boolean;
     }): Promise<RootRotation>;
     readonly resealProgress?: ResealProgress | undefined;
+    backup?(): Promise<AsyncIterable<ArchiveEntry>>;
+    restore?(archive: ArchiveSource, options: RestoreOptions): Promise<RestoreReport>;
     health(): Promise<void>;
     close(): Promise<void>;
 }
@@ -753,6 +903,16 @@ export interface FaultGate<Verb extends string> extends Faults<Verb> {
 }
 export declare function createFaults<Verb extends string>(): FaultGate<Verb>;
 
+// testing/held-archive.d.ts
+import type { ArchiveEntry } from '../archive/archive-entry.ts';
+import type { ArchiveSource } from '../archive/archive-source.ts';
+import type { SeenKeys } from '../archive/restore-types.ts';
+import type { Realm } from '../envelope/envelope.ts';
+import type { KeyBackend } from '../keys/key-backend.ts';
+export declare function heldArchive(realm: Realm, entries: readonly ArchiveEntry[]): ArchiveSource;
+export declare function archiveOf(backend: KeyBackend): Promise<readonly ArchiveEntry[]>;
+export declare const nothingSeen: SeenKeys;
+
 // testing/manual-clock.d.ts
 import type { Clock } from '../clock.ts';
 export interface ManualClock extends Clock {
@@ -806,7 +966,7 @@ import { Buffer } from 'node:buffer';
 import type { Realm } from '../envelope/envelope.ts';
 import type { KeyRecord } from '../keys/key-backend.ts';
 import { type FaultGate } from './faults.ts';
-export type MemoryVerb = 'open' | 'create' | 'describe' | 'list' | 'update' | 'rotate' | 'destroy' | 'wrap' | 'unwrap' | 'rotateRoot' | 'health';
+export type MemoryVerb = 'open' | 'create' | 'describe' | 'list' | 'update' | 'rotate' | 'destroy' | 'wrap' | 'unwrap' | 'rotateRoot' | 'backup' | 'restore' | 'health';
 export type MemoryKey = {
     readonly record: KeyRecord;
     readonly versions: ReadonlyMap<number, MemoryVersion>;

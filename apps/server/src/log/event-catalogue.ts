@@ -74,6 +74,8 @@ interface EventFieldTable {
   readonly kms_retired_mended: ChangeField
   readonly kms_retired_removed: ChangeField
   readonly kms_root_rotated: ChangeField
+  readonly kms_backed_up: ChangeField
+  readonly kms_restored: ChangeField
   readonly kms_unhealthy: ChangeField
   readonly kms_healthy: ChangeField
   readonly kms_change_failed: ChangeField | 'attempted' | 'code'
@@ -358,6 +360,21 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     fields: changeFields,
     meaning: 'The one before opens nothing any more. A re-seal that belongs to it tells of itself as `kms_notice`.',
   },
+  kms_backed_up: {
+    part: 'manager',
+    level: 'info',
+    message: 'An archive of the key store was made.',
+    fields: changeFields,
+    meaning:
+      'It was sent to its end: whoever asked for it, `principal`, has all keys of the store with what they sealed it with. The message counts them.',
+  },
+  kms_restored: {
+    part: 'manager',
+    level: 'warn',
+    message: 'Keys were restored from an archive.',
+    fields: changeFields,
+    meaning: 'A `kms_notice` before it counts them.',
+  },
   kms_unhealthy: {
     part: 'manager',
     level: 'warn',
@@ -391,7 +408,7 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     level: 'info',
     message: 'A key store tells of its work in the background.',
     fields: changeFields,
-    meaning: 'The message says it: a re-seal that begins or ends.',
+    meaning: 'The message says it: a re-seal that begins or ends, what a restore did.',
   },
   kms_key_created: {
     part: 'manager',

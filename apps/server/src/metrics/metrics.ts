@@ -39,7 +39,13 @@ const STATES = ['NotConfigured', 'Configured', 'Running', 'Error'] as const
 const RELOADS: ReadonlySet<string> = new Set(['kms_configured', 'kms_reconfigured', 'kms_rolled_back'])
 
 /** Not changes. */
-const REMARKS: ReadonlySet<string> = new Set(['kms_warning', 'kms_notice', 'kms_healthy', 'kms_unhealthy'])
+const REMARKS: ReadonlySet<string> = new Set([
+  'kms_backed_up',
+  'kms_warning',
+  'kms_notice',
+  'kms_healthy',
+  'kms_unhealthy',
+])
 
 export function createMetrics({ version, now }: MetricsOptions): Metrics {
   const registry = new Registry()

@@ -88,7 +88,7 @@ function decideOverDamage(
   options: DecideOptions,
 ): KeyDecision {
   const { record } = archived
-  const other = otherMaterial(archived, held)
+  const other = otherMaterial(knownIds(record, archived.versions), held)
   if (other !== undefined) return kept(other)
   const here = [...held.keys()].sort((a, b) => a - b)
   const [first = 0, last = 0] = [here[0], here.at(-1)]
@@ -111,7 +111,7 @@ function decideOverKey(
 ): KeyDecision {
   const { record } = archived
   const here = held.record
-  const other = otherMaterial(archived, held.versions) ?? otherCurrent(archived, here)
+  const other = otherMaterial(knownIds(record, archived.versions), knownIds(here, held.versions))
   if (other !== undefined) return kept(other)
   const isHere = (version: number): boolean => version >= here.oldestVersion && version <= here.currentVersion
   const missing = [...archived.versions.keys()].filter((version) => !held.versions.has(version))
@@ -145,9 +145,12 @@ function decideOverKey(
   return { ...finish(united, 'overwritten', missing, 0, options), disagreement }
 }
 
-/** What would replace material by other material is never done. */
-function otherMaterial({ versions }: ArchivedState, held: ReadonlyMap<number, string>): Disagreement | undefined {
-  for (const [version, materialId] of versions) {
+/** What would replace material by other material is never done. `held` and `archived`: material ids by version. */
+function otherMaterial(
+  archived: ReadonlyMap<number, string>,
+  held: ReadonlyMap<number, string>,
+): Disagreement | undefined {
+  for (const [version, materialId] of archived) {
     const here = held.get(version)
     if (here !== undefined && here !== materialId) {
       return { reason: `its version ${version} holds other material here`, overwrites: 'refuses' }
@@ -156,11 +159,12 @@ function otherMaterial({ versions }: ArchivedState, held: ReadonlyMap<number, st
   return undefined
 }
 
-/** The current version may be missing: the record tells what it held. */
-function otherCurrent({ versions }: ArchivedState, here: KeyRecord): Disagreement | undefined {
-  const materialId = versions.get(here.currentVersion)
-  if (materialId === undefined || materialId === here.materialId) return undefined
-  return { reason: `its version ${here.currentVersion} holds other material here`, overwrites: 'refuses' }
+/** The material ids of all versions of which they are known: the record knows that of the current one, missing or not. */
+function knownIds(
+  { currentVersion, materialId }: KeyRecord,
+  versions: ReadonlyMap<number, string>,
+): ReadonlyMap<number, string> {
+  return new Map(versions).set(currentVersion, materialId)
 }
 
 function writeWhole(
@@ -197,18 +201,11 @@ function withoutEtag({ etag: _, ...record }: KeyRecord): Omit<KeyRecord, 'etag'>
   return record
 }
 
-/** What somebody decided about a key, in a form that can be compared. */
+/** What somebody decided about a key, in a form that can be compared; without the day of a deletion, which a restore puts off. */
 function describing({ aliases, description, tags, ...record }: KeyRecord): unknown {
-  const { state, deletionAt, stateBeforeDeletion, rotationPeriodDays } = record
-  return [
-    [...aliases].sort(),
-    description,
-    [...tags].sort(([a], [b]) => (a < b ? -1 : 1)),
-    state,
-    deletionAt,
-    stateBeforeDeletion,
-    rotationPeriodDays,
-  ]
+  const { state, stateBeforeDeletion, rotationPeriodDays } = record
+  const sortedTags = [...tags].sort(([a], [b]) => (a < b ? -1 : 1))
+  return [[...aliases].sort(), description, sortedTags, state, stateBeforeDeletion, rotationPeriodDays]
 }
 
 function kept(disagreement: Disagreement): KeyDecision {

@@ -89,11 +89,17 @@ export function createStoreLock(directory: string, clock: Clock, options: StoreL
     const temporary = `${root}.tmp-${nonce}`
     // The clock's timers let the process end; a write that waits for its turn must not be dropped by that.
     const wait = setInterval(() => {}, PATIENCE_MS)
+    const announce = () => writeFile(temporary, JSON.stringify({ ...self, nonce }), { flag: 'wx', mode: 0o600 })
     try {
-      await writeFile(temporary, JSON.stringify({ ...self, nonce }), { flag: 'wx', mode: 0o600 })
+      await announce()
       const deadline = clock.now() + patienceMs
       for (let delay = 2; ; delay = Math.min(2 * delay, 50)) {
-        const files = await attempt(temporary)
+        const files = await attempt(temporary).catch(async (error: unknown) => {
+          if (errnoOf(error) !== 'ENOENT') throw error
+          // Before it was whole it looked like nobody's, and another server tidied it up.
+          await announce()
+          return undefined
+        })
         if (files !== undefined) {
           firstSeen.clear()
           return files

@@ -57,7 +57,7 @@ describe('the place of a store', () => {
   it('is not made where one is expected, and another one is a conflict', async () => {
     const realm = 'ab'.repeat(16)
     await expect(open({}, { expectedRealm: realm })).rejects.toMatchObject({ code: 'RealmMissing' })
-    await expect(open({}, { mayInitialise: false })).rejects.toMatchObject({ code: 'StoreUnwritable' })
+    await expect(open({}, { mayInitialise: false })).rejects.toMatchObject({ code: 'StoreNotInitialised' })
     expect((await api('GET', `secret/data/${prefix}/.realm`)).status).toBe(404)
     await open()
     await expect(open({}, { expectedRealm: realm })).rejects.toMatchObject({ code: 'RealmConflict' })

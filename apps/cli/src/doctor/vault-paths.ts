@@ -16,7 +16,7 @@ export function vaultPaths(summary: Readonly<Record<string, unknown>>): VaultPat
     { path: `${transit}/keys`, capabilities: ['list'], what: 'list keys' },
     {
       path: `${transit}/keys/x`,
-      capabilities: ['create', 'read', 'update', 'delete'],
+      capabilities: ['read', 'update', 'delete'],
       what: 'make, describe and destroy keys',
     },
     { path: `${transit}/keys/x/config`, capabilities: ['update'], what: 'destroy keys' },

@@ -74,7 +74,7 @@ describe('a key of an archive', () => {
       ['a', '1'],
       ['b', '2'],
     ])
-    const turned = new Map([...tags].reverse())
+    const turned = new Map([...tags].toReversed())
     const decision = decide(
       archivedKey(1, 3, { tags, aliases: ['x', 'y'] }),
       heldKey(1, 3, { tags: turned, aliases: ['y', 'x'], etag: 'ffffffffffffffff' }),

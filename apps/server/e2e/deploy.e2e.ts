@@ -51,21 +51,28 @@ describe('the image', () => {
     const copied = [...(/^COPY --from=build (.*) \S+$/m.exec(dockerfile)?.[1]?.split(' ') ?? [])]
     expect(copied.map((path) => path.replace('/build/', ''))).toEqual([
       'apps/server/dist/kms-server.mjs',
+      'apps/server/dist/*.node',
       'apps/cli/dist/kmsctl.mjs',
     ])
-    for (const path of copied) expect(existsSync(join(root, path.replace('/build/', '')))).toBe(true)
+    for (const path of copied) {
+      const made = join(root, path.replace('/build/', ''))
+      if (!path.includes('*')) expect(existsSync(made)).toBe(true)
+      else expect(readdirSync(dirname(made)).filter((name) => name.endsWith('.node'))).not.toEqual([])
+    }
     const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       packageManager: string
     }
     expect(dockerfile).toContain(`${packageManager} install --frozen-lockfile`)
   })
 
-  it('its two files run alone, and write nowhere but to their data', async ({ skip }) => {
+  it('its files run alone, and write nowhere but to their data', async ({ skip }) => {
     if (process.getuid?.() !== 0) skip('mounting a read-only file system needs root')
     const folder = temporaryFolder()
     const opt = join(folder, 'opt')
     mkdirSync(opt)
     copyFileSync(bundle, join(opt, 'kms-server.mjs'))
+    const built = dirname(bundle)
+    for (const name of readdirSync(built)) if (name.endsWith('.node')) copyFileSync(join(built, name), join(opt, name))
     copyFileSync(kmsctl, join(opt, 'kmsctl.mjs'))
     const data = join(folder, 'data')
     mkdirSync(data)

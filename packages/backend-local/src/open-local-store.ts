@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { chmod, mkdir, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type ConfigDocument, kmsError, type OpenedBackend, type OpenOptions, type Realm } from '@kms/core'
+import { type ConfigDocument, isKmsError, kmsError, type OpenedBackend, type OpenOptions, type Realm } from '@kms/core'
 import { errnoOf, syncDirectory, writeDurably } from '@kms/core/internal'
 import { checkKeyDirectoryPolicy, inspectKeyDirectory } from './key-directory.ts'
 import { createLocalBackend } from './local-backend.ts'
@@ -104,21 +104,17 @@ async function openExisting(
 ): Promise<OpenedBackend> {
   const { expectedRealm, changedRoot, clock, random, signal, onNotice = () => {} } = options
   const directory = config['key_dir'] as string
-  const place = await inspectKeyDirectory(directory)
-  const path = join(directory, STORE_FILE)
-  if (place.kind !== 'store') throw kmsError('StoreUnwritable', { path, reason: 'it vanished while it was opened' })
-  const file = parseStoreFile(place.bytes, path)
-  // Before the root key: that another directory's does not fit says nothing about what is wrong.
-  if (expectedRealm !== undefined && file.content.realm !== expectedRealm) {
-    throw kmsError('RealmConflict', { realm: expectedRealm, place: directory, reason: 'another key store is there' })
-  }
+  const first = await readExisting(directory, expectedRealm)
   await requirePrivate(directory, 'directory')
-  await requirePrivate(path, 'file')
+  await requirePrivate(join(directory, STORE_FILE), 'file')
   const root = createRootSource(changedRoot === undefined ? [config] : [config, changedRoot], options)
-  const opened = await unlock(file, made, config, root)
+  const { bytes, opened } =
+    made === undefined
+      ? await unlockExisting(first, root, () => readExisting(directory, expectedRealm))
+      : { bytes: first.bytes, opened: { ...unlockAndZero(first.file, made), config } }
   root.settle(opened.config)
   const openAgain = (changed: StoreFile): Promise<UnlockedStore> => root.open(changed, (found) => found)
-  const storeKeys = createStoreKeys({ directory, bytes: place.bytes, store: opened, open: openAgain, clock })
+  const storeKeys = createStoreKeys({ directory, bytes, store: opened, open: openAgain, clock })
   try {
     signal.throwIfAborted()
     await ensureKeysDirectory(directory)
@@ -151,17 +147,53 @@ async function finishRestores({ directory, alone, close }: LocalStore, { ring }:
   }
 }
 
-async function unlock(
-  file: StoreFile,
-  made: RootKey | undefined,
-  config: ConfigDocument,
+interface ExistingStore {
+  readonly bytes: Buffer
+  readonly file: StoreFile
+}
+
+async function readExisting(directory: string, expectedRealm: Realm | undefined): Promise<ExistingStore> {
+  const place = await inspectKeyDirectory(directory)
+  const path = join(directory, STORE_FILE)
+  if (place.kind !== 'store') throw kmsError('StoreUnwritable', { path, reason: 'it vanished while it was opened' })
+  const file = parseStoreFile(place.bytes, path)
+  // Before the root key: that another directory's does not fit says nothing about what is wrong.
+  if (expectedRealm !== undefined && file.content.realm !== expectedRealm) {
+    throw kmsError('RealmConflict', { realm: expectedRealm, place: directory, reason: 'another key store is there' })
+  }
+  return { bytes: place.bytes, file }
+}
+
+const LOOKS = 5
+
+/**
+ * Another server may be changing a generated root key: then the store and the key that were read do not belong together, and
+ * those that are read after that do.
+ */
+async function unlockExisting(
+  first: ExistingStore,
   root: RootSource,
-): Promise<OpenedWithRootKey & { readonly config: ConfigDocument }> {
-  if (made === undefined) return root.open(file, (found, _, by) => ({ ...found, config: by }))
+  readAgain: () => Promise<ExistingStore>,
+): Promise<{ readonly bytes: Buffer; readonly opened: OpenedWithRootKey & { readonly config: ConfigDocument } }> {
+  let existing = first
+  for (let look = 1; ; look++) {
+    const { bytes, file } = existing
+    try {
+      return { bytes, opened: await root.open(file, (found, _, by) => ({ ...found, config: by })) }
+    } catch (error) {
+      const isGenerated =
+        file.content.root_key.kind === 'generated' && isKmsError(error, 'RootKeyMismatch', 'RootKeyMissing')
+      if (!isGenerated || look === LOOKS) throw error
+    }
+    existing = await readAgain()
+  }
+}
+
+function unlockAndZero(file: StoreFile, { key }: RootKey): UnlockedStore {
   try {
-    return { ...unlockStore(file, made.key), config }
+    return unlockStore(file, key)
   } finally {
-    made.key.fill(0)
+    key.fill(0)
   }
 }
 

@@ -206,8 +206,15 @@ it('curl --aws-sigv4: verified', async () => {
     const { accessKeyId, secretAccessKey } = CREDENTIALS
     const all = { ...headers, ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }) }
     await promisify(execFile)('curl', [
-      ...['-sS', '--globoff', '--path-as-is', '-X', method, '--aws-sigv4', `aws:amz:us-east-1:${service}`],
-      ...['--user', `${accessKeyId}:${secretAccessKey}`],
+      '-sS',
+      '--globoff',
+      '--path-as-is',
+      '-X',
+      method,
+      '--aws-sigv4',
+      `aws:amz:us-east-1:${service}`,
+      '--user',
+      `${accessKeyId}:${secretAccessKey}`,
       ...Object.entries(all).flatMap(([name, text]) => ['-H', `${name}: ${text}`]),
       ...(body === '' ? [] : ['--data-binary', body]),
       endpoint + target,

@@ -3,7 +3,7 @@ import { isKmsError, type KmsError, type Random } from '@kms/core'
 import type { Operation } from '../transport/operation.ts'
 import type { VaultClient } from '../transport/vault-client.ts'
 import type { VaultReply } from '../transport/vault-transport.ts'
-import { wrapForImport } from './import-material.ts'
+import { readWrappingKey, wrapForImport } from './import-material.ts'
 import { readTransitKey, type TransitKey } from './transit-key.ts'
 import { dataOf, isAbsent, unexpected } from './vault-answers.ts'
 
@@ -141,8 +141,9 @@ export function createTransit(client: VaultClient, mount: string, random: Random
         'import',
       )
       const { public_key: publicKey } = dataOf(offered)
-      if (typeof publicKey !== 'string') throw unexpected(place, 'import a key', offered)
-      const ciphertext = wrapForImport(publicKey, material, random)
+      const wrappingKey = readWrappingKey(publicKey)
+      if (wrappingKey === undefined) throw unexpected(place, 'import a key', offered)
+      const ciphertext = wrapForImport(wrappingKey, material, random)
       const body = { type: KEY_TYPE, hash_function: 'SHA256', allow_rotation: true, ciphertext }
       const reply = await client.request(operation, {
         request: 'key-import',
@@ -215,8 +216,8 @@ export function createTransit(client: VaultClient, mount: string, random: Random
       if (reply.status === 400) return undefined
       throw unexpected(place, `${what} a batch in ${mount}/`, reply)
     }
-    return results.map((item: Readonly<Record<string, unknown>>) => {
-      if (typeof item['error'] === 'string' && item['error'] !== '') return 'refused'
+    return results.map((item: Readonly<Record<string, unknown>> | null) => {
+      if (item === null || (typeof item['error'] === 'string' && item['error'] !== '')) return 'refused'
       return readItem(item) ?? 'refused'
     })
   }

@@ -247,6 +247,8 @@ export function createReseal({ store, root, notify }: ResealOptions): Reseal {
   }
 
   function pause(milliseconds: number): Promise<void> {
+    // Nothing would wake it any more, and the clock's timers let the process end.
+    if (stopped) return Promise.resolve()
     return new Promise((resolve) => {
       const cancel = clock.after(milliseconds, resolve)
       wake = () => {

@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { KeyBackend, Notice, RootRotation, UnwrapRequest } from '@kms/core'
+import { setImmediate } from 'node:timers/promises'
+import type { Clock, KeyBackend, Notice, RootRotation, UnwrapRequest } from '@kms/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Fields } from './document-of.ts'
 import {
@@ -258,6 +259,16 @@ describe('a re-seal', () => {
     expect((await backend.unwrap(sealed[0] as UnwrapRequest)).toString()).toBe('Orders 1')
     await writeFile(path, good)
     await expectWhole(backend, sealed)
+  })
+
+  it('that is stopped while it writes does not wait for the clock first', async () => {
+    const stands: Clock = { now: () => 0, after: () => () => {} }
+    const { backend } = await scratch.open(roots['raw'], { clock: stands })
+    await fill(backend)
+    await rotate(backend, roots['other raw'] as Fields, true)
+    const { current_kek: current } = await storeJson(scratch.keyDir)
+    while (!(await keksOnDisk(scratch.keyDir)).has(current)) await setImmediate()
+    await expect(backend.close()).resolves.toBeUndefined()
   })
 
   it('goes on in the next server when one ends in the middle, and only one does it at a time', async () => {

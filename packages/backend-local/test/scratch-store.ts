@@ -53,9 +53,9 @@ export async function scratchStore({ policy, environment = () => undefined }: Sc
     rootKeyDir,
     open,
     backend: async (fields) => (await open(fields)).backend,
-    // An open backend holds no file open.
+    // An open backend holds no file open, but may still be tidying up in the background.
     async cleanup() {
-      await rm(root, { recursive: true, force: true })
+      await rm(root, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }

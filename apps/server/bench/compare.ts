@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { signRequest } from '@kms/sigv4'
+import { median, spread } from './figures.ts'
 import { runLoad } from './load.ts'
+import { post, type RunningServer, runServer, signedCall } from './running-server.ts'
 
 export interface CompareOptions {
   /** The built server, and the server it is compared with. */
@@ -12,12 +12,6 @@ export interface CompareOptions {
   readonly rounds: number
   readonly requestsPerRound: number
   readonly connections: number
-}
-
-interface Running {
-  readonly pid: number
-  readonly port: number
-  stop(): Promise<void>
 }
 
 interface Sample {
@@ -39,8 +33,8 @@ const TARGET = 0.4
 export async function compare(options: CompareOptions): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'kms-bench-'))
   const environment = { PATH: process.env['PATH'] ?? '', KMS_LISTEN: '127.0.0.1:0', KMS_LOG_LEVEL: 'error' }
-  const kms = await start(options.server, { ...environment, KMS_DATA_DIR: join(folder, 'data') })
-  const echo = await start(options.echo, {})
+  const kms = await runServer(options.server, { ...environment, KMS_DATA_DIR: join(folder, 'data') })
+  const echo = await runServer(options.echo, {})
   try {
     const { connections, requestsPerRound, rounds } = options
     console.log(
@@ -71,7 +65,7 @@ export async function compare(options: CompareOptions): Promise<void> {
   async function measure(name: string, bodies: readonly object[]): Promise<void> {
     const path = name === 'Decrypt' ? 'decrypt' : 'generate-data-key'
     const requests = bodies.map((body) => wire(kms.port, path, body))
-    const sample = async (target: Running): Promise<Sample> => {
+    const sample = async (target: RunningServer): Promise<Sample> => {
       const before = cpuTicks(target.pid)
       const count = options.requestsPerRound
       const result = await runLoad({ port: target.port, requests, count, connections: options.connections })
@@ -113,18 +107,6 @@ function report(name: string, samples: readonly Sample[]): void {
   )
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
-}
-
-function spread(values: readonly number[], digits: number): string {
-  return `${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)}`
-}
-
 /** User and system time of a process, in hundredths of a second: fields 14 and 15 of `/proc/<pid>/stat`. */
 function cpuTicks(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -132,48 +114,9 @@ function cpuTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12])
 }
 
-async function start(script: string, env: Readonly<Record<string, string>>): Promise<Running> {
-  const child: ChildProcess = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-  })
-  const port = await new Promise<number>((resolve, reject) => {
-    let text = ''
-    child.stdout?.setEncoding('utf8').on('data', (part: string) => {
-      text += part
-      const match = /listening on http:\/\/[^\s:]+:(\d+)/.exec(text)
-      if (match !== null) resolve(Number(match[1]))
-    })
-    child.once('exit', () => reject(new Error(`${script} ended: ${text}`)))
-  })
-  return {
-    pid: child.pid as number,
-    port,
-    stop() {
-      child.kill('SIGTERM')
-      return exited
-    },
-  }
-}
-
-function signed(port: number, path: string, body: object) {
-  const url = `http://127.0.0.1:${port}/rustfs/admin/v3/kms/${path}`
-  const text = JSON.stringify(body)
-  const credentials = { accessKeyId: 'admin', secretAccessKey: 'admin' }
-  const headers = signRequest({ method: 'POST', url, body: text, credentials, region: 'us-east-1', service: 's3' })
-  return { url, text, headers }
-}
-
-async function post(port: number, path: string, body: object): Promise<Record<string, unknown>> {
-  const { url, text, headers } = signed(port, path, body)
-  const reply = await fetch(url, { method: 'POST', body: text, headers })
-  if (reply.status !== 200) throw new Error(await reply.text())
-  return (await reply.json()) as Record<string, unknown>
-}
-
 /** The bytes of a signed request. */
 function wire(port: number, path: string, body: object): Buffer {
-  const { url, text, headers } = signed(port, path, body)
+  const { url, text, headers } = signedCall(port, path, body)
   const lines = Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(text)) })
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return Buffer.from(`POST ${new URL(url).pathname} HTTP/1.1\r\n${head}\r\n${text}`)

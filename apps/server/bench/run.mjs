@@ -12,10 +12,11 @@ const { values } = parseArgs({
 })
 
 await import('../build.mjs')
-const outfile = fileURLToPath(new URL('../.cache/bench.mjs', import.meta.url))
+const folder = new URL('../.cache/', import.meta.url)
 await build({
-  entryPoints: [fileURLToPath(new URL('./compare.ts', import.meta.url))],
-  outfile,
+  entryPoints: ['compare', 'objects'].map((name) => fileURLToPath(new URL(`./${name}.ts`, import.meta.url))),
+  outdir: fileURLToPath(folder),
+  outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   format: 'esm',
@@ -23,12 +24,15 @@ await build({
   conditions: ['@kms/source'],
   logLevel: 'warning',
 })
-const { compare } = await import(outfile)
-rmSync(outfile)
+const { compare } = await import(new URL('compare.mjs', folder).href)
+const { compareObjects } = await import(new URL('objects.mjs', folder).href)
+for (const name of ['compare.mjs', 'objects.mjs']) rmSync(new URL(name, folder))
+const server = fileURLToPath(new URL('../dist/kms-server.mjs', import.meta.url))
 await compare({
-  server: fileURLToPath(new URL('../dist/kms-server.mjs', import.meta.url)),
+  server,
   echo: fileURLToPath(new URL('./echo-server.mjs', import.meta.url)),
   rounds: Number(values.rounds),
   requestsPerRound: Number(values.requests),
   connections: Number(values.connections),
 })
+await compareObjects({ server, rounds: Number(values.rounds) })

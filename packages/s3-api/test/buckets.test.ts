@@ -107,9 +107,14 @@ describe('what a bucket has', () => {
   it('an owner who may do everything', async () => {
     expect((await s3.ok({ path: '/things?acl' })).xml('Permission')).toBe('FULL_CONTROL')
     await s3.ok({ method: 'PUT', path: '/things?acl', headers: { 'x-amz-acl': 'private' } })
+    const { text } = await s3.ok({ path: '/things?acl' })
+    await s3.ok({ method: 'PUT', path: '/things?acl', body: text })
     const refusals: readonly Omit<Call, 'path'>[] = [
       { headers: { 'x-amz-acl': 'public-read' } },
       {},
+      { body: text.replace('FULL_CONTROL', 'READ') },
+      { body: text.replace(/(?<=<Grantee.*<ID>)0/, '1') },
+      { body: text.replace(/(<Grant>.*<\/Grant>)/, (grant) => grant + grant.replace('<ID>0', '<ID>1')) },
       { headers: { 'x-amz-acl': 'private' }, body: '<AccessControlPolicy/>' },
     ]
     for (const call of refusals) {

@@ -1,4 +1,5 @@
 import { element, type Xml } from '../reply/xml-writer.ts'
+import { childOf, childrenOf, textOf, type XmlElement } from '../request/xml-reader.ts'
 import { s3Error } from '../s3-error.ts'
 
 /** Everything belongs to the one account there is. S3's canonical ids are 64 hex digits. */
@@ -21,6 +22,24 @@ export function accessControlPolicy(): Xml {
       ]),
     ]),
   ]
+}
+
+/**
+ * Whether an `AccessControlPolicy` says what is so anyway: the owner has full control, and nobody else has anything. Throws
+ * `MalformedXML`.
+ */
+export function grantsOnlyTheOwner(policy: XmlElement): boolean {
+  const list = childOf(policy, 'AccessControlList')
+  const grants = list === undefined ? [] : childrenOf(list, 'Grant')
+  return (
+    grants.length > 0 &&
+    grants.every((grant) => {
+      const grantee = childOf(grant, 'Grantee')
+      return (
+        grantee !== undefined && textOf(grantee, 'ID') === OWNER_ID && textOf(grant, 'Permission') === 'FULL_CONTROL'
+      )
+    })
+  )
 }
 
 const ACCEPTED: ReadonlySet<string> = new Set(['private', 'bucket-owner-full-control'])

@@ -14,7 +14,7 @@ const { values } = parseArgs({
 await import('../build.mjs')
 const folder = new URL('../.cache/', import.meta.url)
 await build({
-  entryPoints: ['compare', 'objects'].map((name) => fileURLToPath(new URL(`./${name}.ts`, import.meta.url))),
+  entryPoints: [new URL('./compare.ts', import.meta.url), new URL('./objects.ts', import.meta.url)].map(fileURLToPath),
   outdir: fileURLToPath(folder),
   outExtension: { '.js': '.mjs' },
   bundle: true,

@@ -34,8 +34,14 @@ export async function runServer(script: string, env: Readonly<Record<string, str
   }
 }
 
+export interface SignedCall {
+  readonly url: string
+  readonly text: string
+  readonly headers: Record<string, string>
+}
+
 /** A signed call of the admin API, ready to send. */
-export function signedCall(port: number, path: string, body: object) {
+export function signedCall(port: number, path: string, body: object): SignedCall {
   const url = `http://127.0.0.1:${port}/rustfs/admin/v3/kms/${path}`
   const text = JSON.stringify(body)
   const headers = signRequest({

@@ -52,7 +52,7 @@ describe.each(['http', 'https'])('over %s', (scheme) => {
   let bytes: Buffer
 
   beforeAll(async () => {
-    const cleanup = (work: () => Promise<void> | void): void => void cleanups.unshift(work)
+    const cleanup = (undo: () => Promise<void> | void): void => void cleanups.unshift(undo)
     folder = temporaryFolder(cleanup)
     const signer = scheme === 'https' ? makeAuthority(folder) : undefined
     const certificate = signer && makeCertificate(folder, 'server', signer, { names: NAMES })
@@ -161,13 +161,13 @@ describe.each(['http', 'https'])('over %s', (scheme) => {
       if (make === s3cmd && mode === 'SSE-C') continue
       it(mode, async ({ skip }) => {
         const tool = make({ ...place, bin: requireTools(find(), skip) })
-        await work(tool, name, mode)
+        await expect(work(tool, name, mode)).resolves.toBeUndefined()
       })
     }
   })
 
   it('virtual hosts', async () => {
-    await work(javascript(place, true), 'virtual hosts', 'SSE-KMS')
+    await expect(work(javascript(place, true), 'virtual hosts', 'SSE-KMS')).resolves.toBeUndefined()
   })
 })
 

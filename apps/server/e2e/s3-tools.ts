@@ -238,7 +238,7 @@ export function s3cmd(place: Place): S3Tool {
   const trust = protocol === 'http:' ? '--no-ssl' : `--ca-certs '${authority}'`
   const run = (command: string): Promise<string> =>
     shell(
-      `s3cmd --config /dev/null --quiet --host ${host} --host-bucket ${host} --region us-east-1 ${trust} ` +
+      `s3cmd --config /dev/null --no-progress --host ${host} --host-bucket ${host} --region us-east-1 ${trust} ` +
         `--access_key '${place.accessKeyId}' --secret_key '${place.secretAccessKey}' ${command}`,
       bin,
     )

@@ -68,23 +68,11 @@ async function planChange(
   seen: readonly ConfigChange[],
   runs: boolean,
 ): Promise<Step[]> {
-  const changes = runs ? ((await rehearse(client, config)) ?? seen) : seen
+  const rehearsal = runs ? await client.call('reconfigure', { body: config, query: { dry_run: true } }) : undefined
+  const changes = rehearsal?.diff ?? seen
   if (changes.length === 0) return []
   const text = changes.map(({ path, from, to }) => `\n    ${path}: ${value(path, from)} → ${value(path, to)}`).join('')
   return [{ sign: '~', text: `configuration${text}`, run: () => client.call('reconfigure', { body: config }) }]
-}
-
-/** What the server says would change; nothing where it can't tell: a rehearsal makes no key store, and there is none yet. */
-async function rehearse(
-  client: KmsClient,
-  body: Readonly<Record<string, unknown>>,
-): Promise<readonly ConfigChange[] | undefined> {
-  try {
-    return (await client.call('reconfigure', { body, query: { dry_run: true } })).diff
-  } catch (error) {
-    if (isKmsClientError(error, 'StoreUnwritable')) return undefined
-    throw error
-  }
 }
 
 export async function planKeys(client: KmsClient, keys: readonly ManifestKey[]): Promise<Step[]> {

@@ -12,6 +12,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 20_000,
+    // vitest leaves one core out, which on a machine of two is half of it.
+    maxWorkers: '100%',
     reporters,
   },
 })

@@ -24,6 +24,8 @@ export async function generateWrappingKey(): Promise<WrappingKeyPair> {
 /** Opens RSAES-OAEP with SHA-256 (RFC 8017 §7.1); `undefined` for anything that does not open, without saying why. */
 export function openWrapped(wrapped: Uint8Array, privateKey: Buffer): Buffer | undefined {
   const key = createPrivateKey({ key: privateKey, type: 'pkcs8', format: 'der' })
+  // RFC 8017 §7.1.2 step 1b; OpenSSL also takes what lost a leading zero octet.
+  if (wrapped.length * 8 !== key.asymmetricKeyDetails?.modulusLength) return undefined
   try {
     return privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, wrapped)
   } catch {

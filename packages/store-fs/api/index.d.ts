@@ -26,6 +26,7 @@ export type Database = {
     readonly [T in TableName]: Table;
 } & {
     transact<T>(work: () => T): Promise<T>;
+    refresh(): void;
     close(): Promise<void>;
 };
 export declare function openDatabase(directory: string): Database;

@@ -42,6 +42,11 @@ export type Database = { readonly [T in TableName]: Table } & {
    * What `work` throws undoes it and is thrown. Throws `StorageFailed` when nothing could be written.
    */
   transact<T>(work: () => T): Promise<T>
+  /**
+   * What is read from here on is no older than this. Without it reads may be as of an instant earlier in this turn of the event
+   * loop, before what another process has acknowledged since.
+   */
+  refresh(): void
   close(): Promise<void>
 }
 
@@ -51,6 +56,7 @@ const MAP_BYTES = 2 ** 40
 interface SharedDatabase {
   readonly tables: { readonly [T in TableName]: Table }
   readonly transact: Database['transact']
+  readonly refresh: Database['refresh']
   readonly close: () => Promise<void>
   users: number
 }
@@ -73,6 +79,10 @@ export function openDatabase(directory: string): Database {
     async transact(work) {
       check()
       return await shared.transact(work)
+    },
+    refresh() {
+      check()
+      shared.refresh()
     },
     async close() {
       if (closed) return
@@ -112,6 +122,7 @@ function openShared(directory: string): SharedDatabase {
         throw commitError(error)
       }
     },
+    refresh: () => root.resetReadTxn(),
     close: () => root.close(),
   }
 }

@@ -67,12 +67,25 @@ export async function openFsObjectStore(options: FsObjectStoreOptions): Promise<
   const { require: _, ...bucketVerbs } = buckets
   const { place: __, ...objectVerbs } = objects
   const { endAll: ___, ...uploadVerbs } = uploads
+  const countKeyUse: ObjectStore['countKeyUse'] = async (wanted) => uses.count(wanted)
+  const verbs = { ...bucketVerbs, ...objectVerbs, ...uploadVerbs, countKeyUse }
   return {
-    ...bucketVerbs,
-    ...objectVerbs,
-    ...uploadVerbs,
-    countKeyUse: async (wanted) => uses.count(wanted),
+    ...eachAfter(() => db.refresh(), verbs),
     sweep: () => garbage.collect(),
     close: () => (closing ??= close()),
   }
+}
+
+type Verb = (...args: never[]) => Promise<unknown>
+
+/** The same verbs, each of which begins with something. */
+function eachAfter<T extends { readonly [K in keyof T]: Verb }>(first: () => void, verbs: T): T {
+  const changed = Object.entries<Verb>(verbs).map(([name, verb]) => {
+    const begun: Verb = async (...args) => {
+      first()
+      return await verb(...args)
+    }
+    return [name, begun] as const
+  })
+  return Object.fromEntries(changed) as T
 }

@@ -40,6 +40,8 @@ interface Life {
   readonly killAfter?: number
   /** … and how many turns of the event loop later. */
   readonly delay?: number
+  /** Called for each step that was acknowledged, as it is heard of. */
+  readonly onAcknowledged?: (key: string, index: number) => Promise<void>
 }
 
 interface Death {
@@ -49,7 +51,7 @@ interface Death {
   readonly lines: number
 }
 
-async function live({ identity, writers, first, count, killAfter, delay = 0 }: Life): Promise<Death> {
+async function live({ identity, writers, first, count, killAfter, delay = 0, onAcknowledged }: Life): Promise<Death> {
   const args = [child, scratch.directory, identity, writers.join(','), String(first), String(count)]
   const victim = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(victim, 'exit')
@@ -58,7 +60,9 @@ async function live({ identity, writers, first, count, killAfter, delay = 0 }: L
   for await (const line of createInterface({ input: victim.stdout })) {
     const [key = '', seed, index] = line.split(' ')
     if (seed === undefined) continue
-    acknowledged.set(key, { seed: seed === '-' ? undefined : Number(seed), index: Number(index) })
+    const outcome = { seed: seed === '-' ? undefined : Number(seed), index: Number(index) }
+    acknowledged.set(key, outcome)
+    await onAcknowledged?.(key, outcome.index)
     lines += 1
     if (lines === killAfter) {
       for (let turn = 0; turn < delay; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -143,4 +147,32 @@ describe('several processes on one directory', () => {
       1000,
     )
   }, 120_000)
+
+  it('read what another has acknowledged as soon as they hear of it, however busy they are reading', async () => {
+    const store = await scratch.open({ owner: { identity: 'here', isGone: async () => false } })
+    await store.createBucket(BUCKET)
+    const done = new AbortController()
+    const reading = (async () => {
+      while (!done.signal.aborted) {
+        await store.object({ bucket: BUCKET, key: 'ann/0' })
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    })()
+    const stale: string[] = []
+    await live({
+      identity: 'writer',
+      writers: ['ann'],
+      first: 0,
+      count: 60,
+      async onAcknowledged(key, index) {
+        const found = (await store.object({ bucket: BUCKET, key }))?.metadata.toString()
+        // The writer may be some steps ahead by now, and every fifth deletes.
+        const outcomes = [index, index + 3, index + 6].map((later) => (later % 5 === 3 ? undefined : String(later)))
+        if (!outcomes.includes(found)) stale.push(`${key} after step ${index}: ${found}`)
+      },
+    })
+    done.abort()
+    await reading
+    expect(stale).toEqual([])
+  }, 60_000)
 })

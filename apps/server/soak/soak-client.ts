@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { Agent, request } from 'node:http'
 import { signRequest } from '@kms/sigv4'
 
@@ -41,6 +42,8 @@ export function createSoakClient(url: string): SoakClient {
           })
         })
         outgoing.on('error', reject)
+        // Node announces the body of a POST, but not that of a DELETE.
+        if (raw !== undefined) outgoing.setHeader('content-length', Buffer.byteLength(raw))
         outgoing.end(raw)
       })
     },

@@ -11,6 +11,8 @@ export interface SoakServer {
   tail(): string
   /** Ends it in good order; rejects when it does not. */
   stop(): Promise<void>
+  /** `kill -9`; resolves when it is gone. */
+  kill(): Promise<void>
 }
 
 /** Starts the built server on a free port of loopback. */
@@ -34,6 +36,7 @@ export async function startSoakServer(
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
   const end = (): void => void child.kill('SIGKILL')
   process.once('exit', end)
+  void closed.then(() => process.off('exit', end))
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const found = /listening on (http:\/\/\S+)$/.exec(line)?.[1]
@@ -49,8 +52,11 @@ export async function startSoakServer(
     async stop() {
       child.kill('SIGTERM')
       const code = await closed
-      process.off('exit', end)
       if (code !== 0) throw new Error(`the server ended with ${code}:\n${tail()}`)
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await closed
     },
   }
 }

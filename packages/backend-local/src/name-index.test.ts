@@ -66,6 +66,14 @@ describe('the index of names', () => {
     )
   })
 
+  it('comes to an end where files of others look like its own', async () => {
+    await write('Key', 'b')
+    await writeFile(join(directory, 'Key.json'), '')
+    await writeFile(Buffer.concat([Buffer.from(directory), Buffer.from('/a\xfe.json', 'latin1')]), '')
+    await writeFile(Buffer.concat([Buffer.from(directory), Buffer.from('/a\xff.json', 'latin1')]), '')
+    expect(await listed()).toEqual(['Key', 'a\u{fffd}', 'b'])
+  })
+
   it('sorts more than it does at once, with a long beginning in common', async () => {
     const names = Array.from({ length: 5000 }, (_, i) => `the-same-beginning-${(i * 7919) % 5000}`)
     await write(...names)

@@ -86,7 +86,8 @@ export function createNameIndex({ directory, nameOf, clock }: NameIndexOptions):
       else if (hashed.push(stem) === READ_WIDTH) await resolve()
     }
     await resolve()
-    return names
+    // A file that does not belong here can look like one that does: by upper-case letters, or by bytes that are no UTF-8.
+    return [...new Set(names)]
   }
 
   async function current(exact: boolean): Promise<Index> {

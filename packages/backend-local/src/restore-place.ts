@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer'
 import { chmod, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ArchiveSource, type ConfigDocument, kmsError, type RestoreOptions, type RestoreReport } from '@kms/core'
-import { restoreSteps, surveyRestore } from '@kms/core/internal'
+import { type RestoreTarget, surveyRestore } from '@kms/core/internal'
 import { commitFile } from './commit-file.ts'
 import { checkKeyDirectoryPolicy, inspectKeyDirectory, readStoreFile } from './key-directory.ts'
 import { createKeyRing } from './key-ring.ts'
@@ -35,13 +35,10 @@ export async function restoreLocalStore(
   const realm = held ?? options.expectedRealm ?? archived
   if (realm !== archived) throw kmsError('ForeignArchive', { archived, place: directory, realm })
   if (held === undefined) {
-    const report = await surveyRestore(
-      archive,
-      emptyTarget({ realm }, () => options.clock.now()),
-      options,
-    )
-    if (!options.dryRun) await makeStoreOf(config, archive, options)
-    return report
+    const target = emptyTarget({ realm }, () => options.clock.now())
+    // Before anything is written: whether it can be done at all.
+    const report = await surveyRestore(archive, target, options)
+    return options.dryRun ? report : makeStoreOf(config, archive, target, options)
   }
   const { backend } = await openLocalStore(config, { ...options, mayInitialise: false })
   try {
@@ -55,8 +52,9 @@ export async function restoreLocalStore(
 async function makeStoreOf(
   config: ConfigDocument,
   archive: ArchiveSource,
+  target: RestoreTarget,
   options: OpenLocalStoreOptions & RestoreOptions,
-): Promise<void> {
+): Promise<RestoreReport> {
   const directory = config['key_dir'] as string
   const mode = config['file_permissions'] as number
   const { clock, random, rootKeyDir } = options
@@ -75,14 +73,9 @@ async function makeStoreOf(
   const path = join(directory, STORE_FILE)
   const staged = await createStagedRestore({ directory, ring, mode, random })
   let bytes: Buffer | undefined
+  let report: RestoreReport
   try {
-    for await (const step of restoreSteps(
-      archive,
-      emptyTarget(ring, () => clock.now()),
-      options,
-    )) {
-      await stageStep(step, staged, { ring, random, clock })
-    }
+    report = await surveyRestore(archive, target, options, (step) => stageStep(step, staged, { ring, random, clock }))
     await staged.commit()
     const facts = { realm, created_at: clock.now(), root_key: root.origin, current_kek: kek.id, keks: [{ kek }] }
     bytes = encodeStoreFile(facts, root.key, random)
@@ -102,4 +95,5 @@ async function makeStoreOf(
   // Opening it finishes the restore.
   const { backend } = await openLocalStore(config, { ...options, mayInitialise: false, expectedRealm: realm })
   await backend.close()
+  return report
 }

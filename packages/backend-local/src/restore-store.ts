@@ -1,14 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { type ArchiveSource, isKeyName, kmsError, type RestoreOptions, type RestoreReport } from '@kms/core'
-import {
-  errnoOf,
-  type HeldEntry,
-  type RestoreStep,
-  type RestoreTarget,
-  restoreSteps,
-  surveyRestore,
-} from '@kms/core/internal'
+import { errnoOf, type HeldEntry, type RestoreStep, type RestoreTarget, surveyRestore } from '@kms/core/internal'
 import { inLanes } from './in-lanes.ts'
 import type { Entry } from './key-file.ts'
 import type { KeyRing } from './key-ring.ts'
@@ -34,16 +27,18 @@ export async function restoreIntoStore(
   // Whose KEK is not known after this is known to nobody.
   await store.storeKeys.refresh()
   const target = targetOf(store)
-  const report = await surveyRestore(archive, target, options)
-  if (options.dryRun) return report
+  // Before anything is written: whether it can be done at all.
+  const survey = await surveyRestore(archive, target, options)
+  if (options.dryRun) return survey
   const guard = createGuard(store)
   const kek = store.ring.current.id
-  const staged = await createStagedRestore(store)
+  const staged = await store.alone(() => createStagedRestore(store))
+  let report: RestoreReport
   try {
-    for await (const step of restoreSteps(archive, guard.watching(target), options)) {
+    report = await surveyRestore(archive, guard.watching(target), options, async (step) => {
       guard.note(step)
       await stageStep(step, staged, store)
-    }
+    })
     await store.alone(async () => {
       await guard.requireUnchanged()
       if (store.ring.current.id !== kek) throw changed('its key-encryption key')
@@ -65,7 +60,7 @@ export async function restoreIntoStore(
   return report
 }
 
-/** What a step writes, prepared. Material is zeroed. */
+/** Prepares what a step writes. */
 export async function stageStep(
   step: RestoreStep,
   staged: StagedRestore,
@@ -77,12 +72,12 @@ export async function stageStep(
     if (lastVersion !== undefined) await staged.addEntry({ kind: 'tombstone', name, lastVersion, destroyedAt })
     return
   }
-  const { keyId, versions } = step
+  const { keyId, versions, aliases } = step
   const { record, made } = step.decision
   await inLanes(versions, WIDTH, async ({ version, createdAt, materialId, material }) => {
     await staged.addVersion({ keyId, version }, { createdAt, materialId, material })
-    material.fill(0)
   })
+  for (const name of aliases) await staged.addEntry({ kind: 'alias', name, keyId })
   if (record === undefined) return
   let { materialId } = record
   if (made !== undefined) {
@@ -122,7 +117,7 @@ async function heldIn(store: LocalStore, name: string): Promise<HeldEntry> {
     }
     case 'unreadable':
       if (entry.newer) return { kind: 'foreign', reason: entry.reason }
-      return { kind: 'damaged', versions: await materialIds(store, name, await versionsOnDisk(store, name)) }
+      return damagedIn(store, name)
     case 'key': {
       const { record } = entry
       const count = record.currentVersion - record.oldestVersion + 1
@@ -130,6 +125,11 @@ async function heldIn(store: LocalStore, name: string): Promise<HeldEntry> {
       return { kind: 'key', record, versions: await materialIds(store, name, named) }
     }
   }
+}
+
+async function damagedIn(store: LocalStore, keyId: string): Promise<HeldEntry> {
+  const named = await versionsOnDisk(store, keyId)
+  return { kind: 'damaged', versions: await materialIds(store, keyId, named), bare: named.length === 0 }
 }
 
 async function versionsOnDisk({ versions, directory }: LocalStore, keyId: string): Promise<readonly number[]> {
@@ -193,8 +193,10 @@ function createGuard(store: LocalStore): Guard {
     note(step) {
       if (step.kind === 'ruin') return
       const writes = step.kind === 'key' ? step.decision.record : step.lastVersion
-      if (writes === undefined && !(step.kind === 'key' && step.versions.length > 0)) return
-      for (const name of [step.keyId, ...(typeof writes === 'object' ? writes.aliases : [])]) {
+      const aliases = step.kind === 'key' ? [...step.aliases, ...(step.decision.record?.aliases ?? [])] : []
+      const fills = step.kind === 'key' && step.versions.length + step.aliases.length > 0
+      if (writes === undefined && !fills) return
+      for (const name of [step.keyId, ...aliases]) {
         noted.add(name)
         const owner = owners.get(name)
         if (owner !== undefined) noted.add(owner)

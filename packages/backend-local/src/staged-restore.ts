@@ -70,6 +70,7 @@ export interface StagedRestore {
   remove(): Promise<void>
 }
 
+/** Under the lock of the store, where there is one already. */
 export async function createStagedRestore(options: StagedRestoreOptions): Promise<StagedRestore> {
   const { directory, ring, mode, random } = options
   const id = random(8).toString('hex')
@@ -97,7 +98,7 @@ export async function createStagedRestore(options: StagedRestoreOptions): Promis
     await writeFile(join(path, OWNER), JSON.stringify(await ownIdentity()), { flag: 'wx', mode: 0o600 })
     for (const part of PARTS) await mkdir(join(path, part), { mode: 0o700 })
   } catch (error) {
-    await rm(path, { recursive: true, force: true }).catch(() => {})
+    await remove(path).catch(() => {})
     throw writeFailure(path, error)
   }
 
@@ -128,15 +129,21 @@ export async function createStagedRestore(options: StagedRestoreOptions): Promis
         throw writeFailure(path, error)
       }
       const journal: z.infer<typeof journalSchema> = { format: FILE_FORMAT, kind: 'restore', kek: ring.current.id, id }
-      await commitFile(join(path, JOURNAL), encodeFile(journal, ring.current.macKey), { mode, exclusive: true })
+      try {
+        await commitFile(join(path, JOURNAL), encodeFile(journal, ring.current.macKey), { mode, exclusive: true })
+      } catch (error) {
+        // It may be there all the same, and nobody else may take it for a decision.
+        await removeJournal(path).catch(() => {})
+        throw error
+      }
       committed = true
     },
 
     async discard() {
-      if (!committed) await rm(path, { recursive: true, force: true }).catch(() => {})
+      if (!committed) await remove(path).catch(() => {})
     },
 
-    remove: () => rm(path, { recursive: true, force: true }).catch(() => {}),
+    remove: () => remove(path).catch(() => {}),
   }
 }
 
@@ -180,10 +187,26 @@ export async function applyStagedRestore(directory: string, name: string): Promi
     })
     await inLanes(changed, WIDTH, syncDirectory)
   }
-  await unlink(join(path, JOURNAL))
-  await syncDirectory(path)
-  await rm(path, { recursive: true, force: true })
+  await remove(path)
   return stems
+}
+
+/** Should it fail in the middle, the next write of any server goes on: nobody owns what is left. */
+async function remove(path: string): Promise<void> {
+  await unlink(join(path, OWNER)).catch(() => {})
+  await removeJournal(path)
+  await rm(path, { recursive: true, force: true })
+}
+
+/**
+ * Durably, before anything else of it goes or what was moved is written to: a power cut must bring back neither half a restore
+ * nor one that is over.
+ */
+async function removeJournal(path: string): Promise<void> {
+  await unlink(join(path, JOURNAL)).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  })
+  await syncDirectory(path)
 }
 
 async function move(from: string, to: string): Promise<void> {
@@ -203,7 +226,7 @@ async function makePlainDirectory(path: string): Promise<void> {
 /** A restore of another host or container that can't be looked up is over after so long, ended or not. */
 const OVER_AFTER_MS = 86_400_000
 
-/** Removes a restore that was not committed, if whoever prepared it is gone. */
+/** Removes a restore that was not committed, if whoever prepared it is gone. Under the store's lock. */
 export async function removeIfAbandoned(directory: string, name: string): Promise<void> {
   const path = join(directory, name)
   const [text, stats] = await Promise.all([
@@ -212,10 +235,11 @@ export async function removeIfAbandoned(directory: string, name: string): Promis
   ])
   if (stats?.isDirectory() !== true) return
   const owner = parseOwner(text)
-  // Without one it was cut short as it was begun; or somebody else is beginning it this moment.
-  const found = owner === undefined ? 'other-boot' : await lookForProcess(owner)
-  const over = Date.now() - stats.mtimeMs > (owner === undefined ? 60_000 : OVER_AFTER_MS)
-  if (found === 'gone' || (found !== 'alive' && over)) await rm(path, { recursive: true, force: true })
+  // Without one it was cut short as it was begun, which happens under the lock.
+  const found = owner === undefined ? 'gone' : await lookForProcess(owner)
+  const over = Date.now() - stats.mtimeMs > OVER_AFTER_MS
+  // It may be taken back by its owner this moment; and what cannot be removed is in nobody's way.
+  if (found === 'gone' || (found !== 'alive' && over)) await remove(path).catch(() => {})
 }
 
 /** The record as it is written: with an etag of its own. */

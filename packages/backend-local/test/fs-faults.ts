@@ -62,7 +62,7 @@ export async function installFileSystemFaults(): Promise<FileSystemFaults> {
   }
 
   const module = fs as unknown as Record<string, AsyncFunction>
-  for (const name of ['link', 'rename', 'unlink', 'mkdir', 'rmdir', 'writeFile', 'open']) {
+  for (const name of ['link', 'rename', 'unlink', 'mkdir', 'rmdir', 'rm', 'writeFile', 'open']) {
     const real = module[name] as AsyncFunction
     module[name] = async function (...args) {
       if (name !== 'open' || String(args[1]).includes('w')) await pass()

@@ -1,14 +1,19 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Scratch, scratchStore } from './scratch-store.ts'
 import { buildWorker, checkStore, expectTidy, runWorkers } from './workers.ts'
 
+let programs: Scratch
 let scratch: Scratch
 let worker: string
 beforeAll(async () => {
-  scratch = await scratchStore()
-  worker = await buildWorker(scratch.root)
+  programs = await scratchStore()
+  worker = await buildWorker(programs.root)
 })
-afterAll(() => scratch.cleanup())
+afterAll(() => programs.cleanup())
+beforeEach(async () => {
+  scratch = await scratchStore()
+})
+afterEach(() => scratch.cleanup())
 
 describe('several servers on one directory', () => {
   it('keep each other from nothing but what their writes decide, and lose nothing that was acknowledged', async () => {
@@ -25,5 +30,19 @@ describe('several servers on one directory', () => {
     }
     await expectTidy(scratch)
     expect(lines.filter((line) => 'wrapped' in line).length).toBeGreaterThan(20)
+  }, 60_000)
+
+  it('that restore archives in the middle of it all, neither', async () => {
+    const restores = true
+    const lines = []
+    for (let round = 0; round < 6; round++) {
+      const killAfterMs = 150 + 80 * round
+      lines.push(...(await runWorkers({ scratch, worker, width: 3, writes: 1_000_000, killAfterMs, restores })))
+      await checkStore(scratch, lines, { restores })
+    }
+    lines.push(...(await runWorkers({ scratch, worker, width: 2, writes: 20, restores })))
+    await checkStore(scratch, lines, { restores })
+    await expectTidy(scratch)
+    expect(lines.filter((line) => 'restored' in line).length).toBeGreaterThan(0)
   }, 60_000)
 })

@@ -1,7 +1,17 @@
 import { chmod, cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type KeyBackend, type OpenOptions, systemClock, systemRandom } from '@kms/core'
+import {
+  type ArchiveSource,
+  type ConfigDocument,
+  type KeyBackend,
+  type OpenOptions,
+  type RestoreOptions,
+  type RestoreReport,
+  systemClock,
+  systemRandom,
+} from '@kms/core'
+import { nothingSeen } from '@kms/core/testing'
 import { expect } from 'vitest'
 import { type LocalDriverOptions, localDriver } from '../src/local-driver.ts'
 import type { LocalPolicy } from '../src/policy.ts'
@@ -19,6 +29,12 @@ export interface Scratch {
   open(fields?: Fields, options?: Partial<OpenOptions>): ReturnType<ReturnType<typeof localDriver>['open']>
   /** {@link open}, and nothing but its backend. */
   backend(fields?: Fields): Promise<KeyBackend>
+  /** Restores into the place of the key directory, as a server does that has seen nothing; the rest is as for `open`. */
+  restore(
+    archive: ArchiveSource,
+    fields?: Fields,
+    options?: Partial<OpenOptions & RestoreOptions>,
+  ): Promise<RestoreReport>
   cleanup(): Promise<void>
 }
 
@@ -36,23 +52,29 @@ export async function scratchStore({ policy, environment = () => undefined }: Sc
     environment,
     policy: { forbiddenDirs: [join(root, 'data')], ...policy },
   })
-  const open: Scratch['open'] = (fields = {}, options = {}) => {
+  const configOf = (fields: Fields = {}): ConfigDocument => {
     const merged: Record<string, string | number | undefined> = { key_dir: keyDir, master_key: RAW_KEY, ...fields }
     const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined))
-    return driver.open(documentOf(driver, given), {
-      clock: systemClock,
-      random: systemRandom,
-      mayInitialise: true,
-      signal: new AbortController().signal,
-      ...options,
-    })
+    return documentOf(driver, given)
   }
+  const optionsOf = (options: Partial<OpenOptions> = {}): OpenOptions => ({
+    clock: systemClock,
+    random: systemRandom,
+    mayInitialise: true,
+    signal: new AbortController().signal,
+    ...options,
+  })
+  const open: Scratch['open'] = (fields, options) => driver.open(configOf(fields), optionsOf(options))
   return {
     root,
     keyDir,
     rootKeyDir,
     open,
     backend: async (fields) => (await open(fields)).backend,
+    async restore(archive, fields, options) {
+      const how = { conflict: 'fail', dryRun: false, seen: nothingSeen, ...options } as const
+      return (await driver.restore?.(configOf(fields), archive, { ...optionsOf(), ...how })) as RestoreReport
+    },
     // An open backend holds no file open, but may still be tidying up in the background.
     async cleanup() {
       await rm(root, { recursive: true, force: true, maxRetries: 10 })

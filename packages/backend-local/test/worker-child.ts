@@ -1,12 +1,13 @@
 import { writeSync } from 'node:fs'
-import { isKmsError, type KeyBackend, systemClock, systemRandom } from '@kms/core'
+import { type ArchiveEntry, isKmsError, type KeyBackend, systemClock, systemRandom } from '@kms/core'
+import { archiveOf, heldArchive, nothingSeen } from '@kms/core/testing'
 import { localDriver } from '../src/local-driver.ts'
 import { documentOf } from './document-of.ts'
 
 // Runs in a process of its own, until it is killed or has done its number of writes: [key directory, root key directory,
-// name of the worker, number of writes]. Several of them use one store at the same time.
+// name of the worker, number of writes, `restores` if it is to restore archives, too]. Several use one store at the same time.
 // Writes a line of JSON once something is acknowledged, so that whoever finds it dead knows what must be there.
-const [keyDir = '', rootKeyDir = '', name = '', count = ''] = process.argv.slice(2)
+const [keyDir = '', rootKeyDir = '', name = '', count = '', restores = ''] = process.argv.slice(2)
 const report = (line: object): number => writeSync(1, `${JSON.stringify(line)}\n`)
 const KEYS = ['alpha', 'beta', 'Gamma', 'delta']
 const none = { description: '', tags: new Map<string, string>() }
@@ -28,6 +29,7 @@ const EXPECTED = [
   'PreconditionFailed',
   'KeyVersionNotCurrent',
   'KeyMaterialReplaced',
+  'StoreChanged',
 ] as const
 
 async function attempt(work: () => Promise<void>): Promise<void> {
@@ -38,7 +40,22 @@ async function attempt(work: () => Promise<void>): Promise<void> {
   }
 }
 
+let archive: readonly ArchiveEntry[] = []
+
+/** Archives the store, or brings back what was archived before, whatever became of it. */
+async function archiveOrRestore(): Promise<void> {
+  if (archive.length === 0) {
+    archive = await archiveOf(backend)
+    return
+  }
+  const how = { conflict: 'overwrite', dryRun: false, seen: nothingSeen } as const
+  const { versions } = (await backend.restore?.(heldArchive(backend.realm, archive), how)) ?? {}
+  report({ restored: versions })
+  archive = []
+}
+
 async function write(i: number): Promise<void> {
+  if (restores !== '' && systemRandom(1).readUInt8() < 80) return archiveOrRestore()
   const keyId = KEYS[systemRandom(1).readUInt8() % KEYS.length] as string
   const chance = systemRandom(1).readUInt8()
   if (chance < 24) {
@@ -49,6 +66,7 @@ async function write(i: number): Promise<void> {
     report({ created: keyId })
   } else if (chance < 85) {
     const { etag, currentVersion } = await backend.describe(keyId)
+    report({ destroying: keyId, version: currentVersion })
     await backend.destroy(keyId, etag)
     report({ destroyed: keyId, version: currentVersion })
   } else if (chance < 150) {

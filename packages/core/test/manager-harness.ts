@@ -99,6 +99,7 @@ export async function createHarness(options: MemoryDriverOptions = {}): Promise<
       const manager = createKmsManager({
         offlineKeys: failing(disk.watch(offlineKeys), () => harness.failOffline),
         allowImmediateDeletion: harness.allowImmediateDeletion,
+        spoolDirectory: join(directory, 'spool'),
         drivers: [driver],
         ...(harness.keyUse === undefined ? {} : { keyUse: harness.keyUse }),
         configStore: {

@@ -65,7 +65,8 @@ export function encodeArchiveHead({ realm, createdAt, origin }: ArchiveHeader): 
  */
 export function parseArchivePrefix(bytes: Buffer): ArchivePrefix {
   if (!bytes.subarray(0, 4).equals(MAGIC)) throw damaged('it does not begin as an archive does')
-  if (bytes[4] !== FORMAT) throw kmsError('UnsupportedArchive', { what: `format ${bytes[4] ?? 0}` })
+  const [, , , , format = FORMAT] = bytes
+  if (format !== FORMAT) throw kmsError('UnsupportedArchive', { what: `format ${format}` })
   if (bytes.length !== ARCHIVE_PREFIX_BYTES) throw damaged('it is cut short')
   const head = bytes.subarray(0, HEAD_BYTES)
   const header = {

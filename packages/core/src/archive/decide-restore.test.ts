@@ -92,14 +92,14 @@ describe('a key of an archive', () => {
   })
 
   it('with a damaged record gets that of the archive, and keeps the versions that came later', () => {
-    const decision = decide(archivedKey(1, 3), { kind: 'damaged', versions: versionsOf(1, 3, 4, 6) })
+    const decision = decide(archivedKey(1, 3), { kind: 'damaged', versions: versionsOf(1, 3, 4, 6), bare: false })
     expect(decision).toMatchObject({ outcome: 'repaired', versions: [2] })
     expect(decision.record).toMatchObject({ oldestVersion: 1, currentVersion: 6, materialId: materialId(6) })
     expect(decision.made).toBeUndefined()
   })
 
   it('with a damaged record is not mixed with versions of a life that came after', () => {
-    const held: HeldEntry = { kind: 'damaged', versions: versionsOf(4, 5) }
+    const held: HeldEntry = { kind: 'damaged', versions: versionsOf(4, 5), bare: false }
     expect(decide(archivedKey(1, 3), held)).toMatchObject({
       outcome: 'kept',
       versions: [],
@@ -164,7 +164,7 @@ describe('a key of an archive', () => {
     const reason = 'its version 2 holds other material here'
     const untouched = { outcome: 'kept', versions: [], disagreement: { reason, overwrites: 'refuses' } }
     expect(decide(archivedKey(1, 3), heldKey(1, 3, {}, theirs), policy)).toEqual(untouched)
-    expect(decide(archivedKey(1, 3), { kind: 'damaged', versions: theirs }, policy)).toEqual(untouched)
+    expect(decide(archivedKey(1, 3), { kind: 'damaged', versions: theirs, bare: false }, policy)).toEqual(untouched)
     // Its file is missing, and the record tells what it was.
     const current = heldKey(1, 2, { materialId: materialId(2, 'theirs') }, versionsOf(1))
     expect(decide(archivedKey(1, 3), current, policy)).toEqual(untouched)
@@ -189,11 +189,19 @@ describe('a tombstone of an archive', () => {
     expect(decideTombstone(3, { kind: 'tombstone', lastVersion: 4 }, undefined)).toEqual({})
   })
 
+  it('is put up again where it is damaged, unless the key lived again since', () => {
+    const damaged = { kind: 'damaged', versions: new Map(), bare: true } as const
+    expect(decideTombstone(3, damaged, undefined)).toEqual({ lastVersion: 3 })
+    expect(decideTombstone(3, damaged, { highestVersion: 3, destroyed: false })).toEqual({ lastVersion: 3 })
+    expect(decideTombstone(3, damaged, { highestVersion: 4, destroyed: true })).toEqual({ lastVersion: 4 })
+    expect(decideTombstone(3, damaged, { highestVersion: 4, destroyed: false })).toEqual({})
+  })
+
   it('destroys no key', () => {
     const disagreement = { reason: 'the archive says that it was destroyed', overwrites: 'keeps' }
     expect(decideTombstone(3, heldKey(1, 3), undefined)).toEqual({ disagreement })
     expect(decideTombstone(3, heldKey(4, 4), undefined)).toEqual({})
-    expect(decideTombstone(3, { kind: 'damaged', versions: new Map() }, undefined)).toEqual({})
+    expect(decideTombstone(3, { kind: 'damaged', versions: new Map(), bare: false }, undefined)).toEqual({})
     expect(decideTombstone(3, { kind: 'alias', keyId: 'x' }, undefined)).toEqual({})
   })
 })
@@ -220,7 +228,7 @@ const withVersions = recordOf.chain((record) =>
 const heldEntry: fc.Arbitrary<HeldEntry> = fc.oneof(
   fc.constant<HeldEntry>(gone),
   withVersions.map((state): HeldEntry => ({ kind: 'key', ...state })),
-  withVersions.map(({ versions }): HeldEntry => ({ kind: 'damaged', versions })),
+  withVersions.map(({ versions }): HeldEntry => ({ kind: 'damaged', versions, bare: versions.size === 0 })),
   fc.integer({ min: 1, max: 8 }).map((lastVersion): HeldEntry => ({ kind: 'tombstone', lastVersion })),
   fc.constantFrom<HeldEntry>({ kind: 'alias', keyId: 'x' }, { kind: 'foreign', reason: 'r' }),
 )

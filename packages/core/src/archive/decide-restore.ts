@@ -11,8 +11,8 @@ export type HeldEntry =
   | { readonly kind: 'tombstone'; readonly lastVersion: number }
   /** The id is an alias of another key, whose record lists it. */
   | { readonly kind: 'alias'; readonly keyId: string }
-  /** A record that is damaged; `versions` as above. */
-  | { readonly kind: 'damaged'; readonly versions: ReadonlyMap<number, string> }
+  /** A record that is damaged; `versions` as above, `bare`: there is not even a damaged one. */
+  | { readonly kind: 'damaged'; readonly versions: ReadonlyMap<number, string>; readonly bare: boolean }
   /** Something this server cannot judge: it is sealed by what it was not given, or of a newer release. */
   | { readonly kind: 'foreign'; readonly reason: string }
 
@@ -227,6 +227,10 @@ export function decideTombstone(
   const last = Math.max(lastVersion, memory?.highestVersion ?? 0)
   if (held.kind === 'absent') return { lastVersion: last }
   if (held.kind === 'tombstone') return held.lastVersion < last ? { lastVersion: last } : {}
+  // A tombstone itself, damaged; unless the key is known to have lived again since.
+  if (held.kind === 'damaged' && held.bare && (memory === undefined || memory.destroyed || last === lastVersion)) {
+    return { lastVersion: last }
+  }
   if (held.kind !== 'key' || held.record.oldestVersion > lastVersion) return {}
   return { disagreement: { reason: 'the archive says that it was destroyed', overwrites: 'keeps' } }
 }

@@ -4,7 +4,7 @@ import type { KeyRecord } from '../keys/key-backend.ts'
 import type { ArchivedKey, ArchivedTombstone, ArchivedVersion, ArchiveEntry } from './archive-entry.ts'
 import type { ArchiveSource } from './archive-source.ts'
 import { type Disagreement, decideKey, decideTombstone, type HeldEntry, type KeyDecision } from './decide-restore.ts'
-import type { RestoreConflict, RestoreOptions, RestoreReport } from './restore-types.ts'
+import type { RestoreConflict, RestoreOptions, RestoreReport, SeenKeys } from './restore-types.ts'
 
 /** The store that an archive is restored into, as a restore looks at it. */
 export interface RestoreTarget {
@@ -24,6 +24,8 @@ export type RestoreStep =
       readonly decision: KeyDecision
       /** The archived versions that are written, in order. */
       readonly versions: readonly ArchivedVersion[]
+      /** Aliases of a key that stays as it is, which are gone or damaged and are made again. */
+      readonly aliases: readonly string[]
       readonly droppedAliases: readonly string[]
       /** Whether its deletion was put off. */
       readonly postponed: boolean
@@ -40,27 +42,28 @@ export type RestoreStep =
     }
   | { readonly kind: 'ruin'; readonly name: string }
 
-/** Ids of the keys of an archive, read to its end: it is whole. Throws `ArchiveDamaged`. */
+/** Ids of the keys of an archive, destroyed or not, read to its end: it is whole. Throws `ArchiveDamaged`. */
 async function readKeyIds(archive: ArchiveSource): Promise<ReadonlySet<string>> {
   const ids = new Set<string>()
   for await (const entry of archive.entries()) {
     if (entry.kind === 'version') entry.material.fill(0)
     else if (entry.kind === 'key') ids.add(entry.record.keyId)
+    else if (entry.kind === 'tombstone') ids.add(entry.keyId)
   }
   return ids
 }
 
 /**
- * What restoring an archive means for each key, in order, decided as it goes; nothing is written here. Material of a step is
- * the caller's to zero. Throws `ArchiveDamaged` before the first step when anything of the archive is not as it was sealed.
+ * What restoring an archive means for each key, in order, decided as it goes. Throws `ArchiveDamaged` before the first step
+ * when anything of the archive is not as it was sealed.
  */
-export async function* restoreSteps(
+async function* restoreSteps(
   archive: ArchiveSource,
   target: RestoreTarget,
   options: RestoreOptions,
 ): AsyncGenerator<RestoreStep, void, undefined> {
   const keyIds = await readKeyIds(archive)
-  const aliases = createAliasClaims(keyIds, target)
+  const aliases = createAliasClaims(keyIds, target, options.seen)
   const mentioned = new Set<string>()
   for await (const [entry, versions] of groups(archive.entries())) {
     if (entry.kind === 'ruin') {
@@ -126,7 +129,9 @@ async function keyStep(
   for (const { version, material } of found) if (!written.has(version)) material.fill(0)
   const postponed = decision.record?.deletionAt !== record.deletionAt && decision.record?.deletionAt !== undefined
   const chosen = found.filter(({ version }) => written.has(version))
-  return { kind: 'key', keyId, decision, versions: chosen, droppedAliases, postponed }
+  const lost = decision.record === undefined && held.kind === 'key' ? await aliases.lost(held.record, record) : []
+  if (lost.length > 0 && decision.outcome === 'unchanged') decision = { ...decision, outcome: 'repaired' }
+  return { kind: 'key', keyId, decision, versions: chosen, aliases: lost, droppedAliases, postponed }
 }
 
 /** An archive is made by whoever has its key: what it says of material is checked all the same. */
@@ -176,17 +181,25 @@ interface AliasClaims {
     keyId: string,
     names: readonly string[],
   ): Promise<{ readonly free: readonly string[]; readonly taken: readonly string[] }>
+  /** Those that both records of a key name and that lead nowhere here. */
+  lost(here: KeyRecord, archived: KeyRecord): Promise<readonly string[]>
 }
 
-function createAliasClaims(keyIds: ReadonlySet<string>, target: RestoreTarget): AliasClaims {
+function createAliasClaims(keyIds: ReadonlySet<string>, target: RestoreTarget, seen: SeenKeys): AliasClaims {
   const claimed = new Map<string, string>()
+
+  /** Nothing is there, or what was an alias and is damaged: no key was ever known by that name. */
+  function isNobodys(name: string, held: HeldEntry): boolean {
+    return held.kind === 'absent' || (held.kind === 'damaged' && held.bare && seen.memory(name) === undefined)
+  }
+
   return {
     async claim(keyId, names) {
       const free: string[] = []
       const taken: string[] = []
       for (const name of names) {
         const held = await target.held(name)
-        const isFree = held.kind === 'absent' || (held.kind === 'alias' && held.keyId === keyId)
+        const isFree = isNobodys(name, held) || (held.kind === 'alias' && held.keyId === keyId)
         if (isFree && !keyIds.has(name) && (claimed.get(name) ?? keyId) === keyId) {
           claimed.set(name, keyId)
           free.push(name)
@@ -194,19 +207,30 @@ function createAliasClaims(keyIds: ReadonlySet<string>, target: RestoreTarget): 
       }
       return { free, taken }
     },
+
+    async lost(here, archived) {
+      const found: string[] = []
+      for (const name of here.aliases) {
+        const isKnown = archived.aliases.includes(name) && !keyIds.has(name) && !claimed.has(name)
+        if (isKnown && isNobodys(name, await target.held(name))) found.push(name)
+      }
+      for (const name of found) claimed.set(name, here.keyId)
+      return found
+    },
   }
 }
 
 const MAX_LISTED = 100
 
 /**
- * Reads a whole archive and tells what restoring it would do. Throws `ArchiveDamaged`, and, unless it is a dry run,
- * `RestoreConflict` where the policy allows nothing to be done.
+ * Reads a whole archive and tells what restoring it does. `prepare` is given each step, whose material is zeroed behind it.
+ * Throws `ArchiveDamaged`, and, unless it is a dry run, `RestoreConflict` where the policy allows nothing to be done.
  */
 export async function surveyRestore(
   archive: ArchiveSource,
   target: RestoreTarget,
   options: RestoreOptions,
+  prepare: (step: RestoreStep) => Promise<void> | void = () => {},
 ): Promise<RestoreReport> {
   const counts = { restored: 0, repaired: 0, overwritten: 0, unchanged: 0, kept: 0, tombstones: 0, versions: 0 }
   const conflicts = createList<RestoreConflict>()
@@ -217,6 +241,7 @@ export async function surveyRestore(
   let refused: RestoreConflict | undefined
   let refusals = 0
   for await (const step of restoreSteps(archive, target, options)) {
+    await prepare(step)
     if (step.kind === 'ruin') {
       unreadable.add(step.name)
       continue

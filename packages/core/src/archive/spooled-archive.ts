@@ -2,21 +2,21 @@ import { Buffer } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { storageFailed } from '../state/storage-error.ts'
-import { ARCHIVE_PREFIX_BYTES, parseArchivePrefix } from './archive-header.ts'
-import { type ArchiveSecret, openArchiveKeys } from './archive-key.ts'
+import { ARCHIVE_PREFIX_BYTES } from './archive-header.ts'
+import type { ArchiveSecret } from './archive-key.ts'
 import type { ArchiveSource } from './archive-source.ts'
-import { readArchive } from './read-archive.ts'
+import { openArchive } from './open-archive.ts'
 
-/**
- * An archive in a file, which stays sealed there. Throws `ArchiveDamaged`, `UnsupportedArchive`, `ArchiveKeyMismatch`; what
- * is behind the header is looked at when entries are read.
- */
+/** An archive in a file, which stays sealed there. Throws what {@link openArchive} throws, and `StorageFailed`. */
 export async function openSpooledArchive(path: string, secret: ArchiveSecret): Promise<ArchiveSource> {
-  const prefix = parseArchivePrefix(await readPrefix(path))
-  const { cipherKey } = await openArchiveKeys(secret, prefix)
-  return {
-    header: prefix.header,
-    entries: () => readArchive(createReadStream(path, { start: ARCHIVE_PREFIX_BYTES }), cipherKey),
+  return openArchive(await readPrefix(path), () => readFrames(path), secret)
+}
+
+async function* readFrames(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of createReadStream(path, { start: ARCHIVE_PREFIX_BYTES })) yield chunk as Buffer
+  } catch (error) {
+    throw storageFailed(path, error)
   }
 }
 

@@ -227,8 +227,8 @@ export const archiveContract: readonly ContractTest[] = [
         expect(tried.conflicts).toEqual([{ keyId: 'a', reason: 'it was destroyed here' }])
       }
       const whole = heldArchive(backend.realm, entries)
-      // The first two readings decide whether it is done; the third is what it is done with.
-      for (const brokenReading of [1, 2, 3]) {
+      // How often it is read is the backend's affair: whichever reading ends too early, that is noticed in time.
+      for (let brokenReading = 1; ; brokenReading++) {
         let reading = 0
         const broken: ArchiveSource = {
           header: whole.header,
@@ -241,7 +241,14 @@ export const archiveContract: readonly ContractTest[] = [
             }
           },
         }
-        await refused(restore(backend, broken, { conflict: 'overwrite' }), 'ArchiveDamaged')
+        const attempt = restore(backend, broken, { conflict: 'overwrite' })
+        await attempt.catch(() => {})
+        if (reading < brokenReading) {
+          expect(await attempt).toMatchObject({ overwritten: 1 })
+          expect(brokenReading).toBeGreaterThan(1)
+          break
+        }
+        await refused(attempt, 'ArchiveDamaged')
         expect(await everything(backend)).toEqual(before)
         await refused(backend.describe('a'), 'KeyDestroyed')
       }

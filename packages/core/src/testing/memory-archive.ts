@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import type { ArchiveEntry } from '../archive/archive-entry.ts'
 import type { ArchiveSource } from '../archive/archive-source.ts'
 import type { HeldEntry } from '../archive/decide-restore.ts'
-import { type RestoreStep, type RestoreTarget, restoreSteps, surveyRestore } from '../archive/restore-steps.ts'
+import { type RestoreStep, type RestoreTarget, surveyRestore } from '../archive/restore-steps.ts'
 import type { RestoreOptions, RestoreReport } from '../archive/restore-types.ts'
 import type { Clock } from '../clock.ts'
 import type { KeyRecord } from '../keys/key-backend.ts'
@@ -46,12 +46,17 @@ export async function restoreMemoryStore(
   { clock, random }: MemoryRestoreContext,
 ): Promise<RestoreReport> {
   const target: RestoreTarget = { now: clock.now, held: async (name) => heldIn(store, name) }
-  const report = await surveyRestore(archive, target, options)
-  if (options.dryRun) return report
   const steps: RestoreStep[] = []
-  for await (const step of restoreSteps(archive, target, options)) steps.push(step)
-  for (const step of steps) apply(store, step, random)
+  const report = await surveyRestore(archive, target, options, (step) => {
+    steps.push(step.kind === 'key' ? { ...step, versions: step.versions.map(copied) } : step)
+  })
+  if (!options.dryRun) for (const step of steps) apply(store, step, random)
   return report
+}
+
+/** The material of a step is zeroed behind it. */
+function copied<T extends { readonly material: Buffer }>(version: T): T {
+  return { ...version, material: Buffer.from(version.material) }
 }
 
 function heldIn(store: MemoryStore, name: string): HeldEntry {
@@ -62,7 +67,9 @@ function heldIn(store: MemoryStore, name: string): HeldEntry {
   }
   if (!('record' in key)) return { kind: 'tombstone', lastVersion: key.destroyedVersion }
   const versions = new Map([...key.versions].map(([version, { materialId }]) => [version, materialId]))
-  return store.unreadable.has(name) ? { kind: 'damaged', versions } : { kind: 'key', record: key.record, versions }
+  return store.unreadable.has(name)
+    ? { kind: 'damaged', versions, bare: versions.size === 0 }
+    : { kind: 'key', record: key.record, versions }
 }
 
 function apply(store: MemoryStore, step: RestoreStep, random: Random): void {
@@ -73,6 +80,7 @@ function apply(store: MemoryStore, step: RestoreStep, random: Random): void {
     return
   }
   const { made, record: decided } = step.decision
+  for (const alias of step.aliases) store.aliases.set(alias, keyId)
   if (decided === undefined && step.versions.length === 0) return
   const key = store.keys.get(keyId)
   const before = key !== undefined && 'record' in key ? key : undefined

@@ -107,17 +107,24 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     return saved
   }
 
+  function isMissing(keyId: string, version: number): KmsError {
+    return kmsError('KeyUnavailable', { key: keyId, reason: `version ${version} is missing` })
+  }
+
   function wrapNow({ keyId, version, plaintext, aad }: WrapRequest): Buffer {
     const { record, versions } = liveKey(keyId)
     const held = versions.get(version)
-    if (held === undefined || version !== record.currentVersion) {
-      throw kmsError('KeyVersionNotCurrent', { key: keyId })
-    }
+    if (version !== record.currentVersion) throw kmsError('KeyVersionNotCurrent', { key: keyId })
+    if (held === undefined) throw isMissing(keyId, version)
     return sealXChaCha(held.material, plaintext, aad, random)
   }
 
   function unwrapNow({ keyId, version, algorithm, materialId, wrapped, aad }: UnwrapRequest): Buffer {
-    const held = liveKey(keyId).versions.get(version)
+    const { record, versions } = liveKey(keyId)
+    const held = versions.get(version)
+    if (held === undefined && version >= record.oldestVersion && version <= record.currentVersion) {
+      throw isMissing(keyId, version)
+    }
     const plaintext =
       held === undefined || algorithm !== XCHACHA20_POLY1305 ? undefined : openXChaCha(held.material, wrapped, aad)
     if (plaintext !== undefined) return plaintext

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { installOnce } from './install-once.ts'
 import { inCi } from './pypi.ts'
 
 /**
@@ -19,27 +19,20 @@ function find(program: string, from: string): { readonly path: string } | { read
   for (const folder of (process.env['PATH'] ?? '').split(':')) {
     if (folder !== '' && existsSync(join(folder, program))) return { path: join(folder, program) }
   }
-  const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'kms')
-  const place = join(cache, `debian-${from}`)
-  const path = join(place, 'usr', 'bin', program)
-  if (existsSync(path)) return { path }
-  mkdirSync(cache, { recursive: true })
-  const work = mkdtempSync(join(cache, 'debian-'))
   try {
-    const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd: work, stdio: 'pipe' })
-    // Without root the lists can't be renewed, and are as new as the system keeps them.
-    if (process.getuid?.() === 0) run('apt-get', 'update')
-    run('apt-get', 'download', from)
-    const archive = readdirSync(work).find((name) => name.endsWith('.deb')) ?? ''
-    run('dpkg', '-x', archive, 'unpacked')
-    rmSync(place, { recursive: true, force: true })
-    renameSync(join(work, 'unpacked'), place)
-    execFileSync(path, ['--version'], { stdio: 'pipe' })
-    return { path }
+    const place = installOnce(`debian-${from}`, (folder) => unpack(from, folder))
+    return { path: join(place, 'usr', 'bin', program) }
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0]?.slice(0, 200)
     return { missing: `${program} is not on PATH, and Debian's package ${from} cannot be had: ${reason}` }
-  } finally {
-    rmSync(work, { recursive: true, force: true })
   }
+}
+
+function unpack(from: string, folder: string): void {
+  mkdirSync(folder)
+  const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd: folder, stdio: 'pipe' })
+  // Without root the lists can't be renewed, and are as new as the system keeps them.
+  if (process.getuid?.() === 0) run('apt-get', 'update')
+  run('apt-get', 'download', from)
+  run('dpkg', '-x', readdirSync(folder).find((name) => name.endsWith('.deb')) ?? '', '.')
 }

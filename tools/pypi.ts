@@ -1,8 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { installOnce } from './install-once.ts'
 
 export type PythonTools =
   | {
@@ -14,27 +13,27 @@ export type PythonTools =
 
 /** Packages of PyPI (`name==version`), installed once into a virtual environment of that name under the user's cache. */
 export function findPythonTools(name: string, requirements: readonly string[]): PythonTools {
-  const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'kms')
-  const place = join(cache, name)
-  const bin = join(place, 'bin')
-  // Written last: an installation that was interrupted is made again.
-  const complete = join(place, 'complete')
-  if (existsSync(complete)) return { bin }
+  try {
+    const place = installOnce(name, (folder) => install(folder, requirements))
+    return { bin: join(place, 'bin') }
+  } catch (error) {
+    return { missing: (error as Error).message.slice(0, 400) }
+  }
+}
+
+function install(folder: string, requirements: readonly string[]): void {
   try {
     execFileSync('python3', ['-m', 'venv', '--help'], { stdio: 'ignore' })
   } catch {
-    return { missing: 'Python 3 with venv is not installed' }
+    throw new Error('Python 3 with venv is not installed')
   }
   try {
-    rmSync(place, { recursive: true, force: true })
-    mkdirSync(cache, { recursive: true })
-    execFileSync('python3', ['-m', 'venv', place], { stdio: 'pipe' })
-    execFileSync(join(bin, 'python'), ['-m', 'pip', 'install', '--quiet', ...requirements], { stdio: 'pipe' })
-    writeFileSync(complete, '')
-    return { bin }
+    execFileSync('python3', ['-m', 'venv', folder], { stdio: 'pipe' })
+    const pip = ['-m', 'pip', 'install', '--quiet', ...requirements]
+    execFileSync(join(folder, 'bin', 'python'), pip, { stdio: 'pipe' })
   } catch (error) {
     const what = requirements.join(' and ')
-    return { missing: `${what} could not be installed from PyPI: ${(error as Error).message.slice(0, 300)}` }
+    throw new Error(`${what} could not be installed from PyPI: ${(error as Error).message}`, { cause: error })
   }
 }
 

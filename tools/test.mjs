@@ -23,7 +23,7 @@ const nodeLines = ['22', '24']
 const inCi = !['', '0', 'false', undefined].includes(process.env['CI'])
 
 /** The end-to-end suite and the part of it that also runs on the other Node lines. */
-const e2eConfig = ['--config', 'vitest.e2e.config.ts', '--no-file-parallelism']
+const e2eConfig = ['--config', 'vitest.e2e.config.ts']
 const playbook = [...e2eConfig, 'e2e/playbook.e2e.ts']
 
 /** @param {string} name @param {Tally} tally @param {number} ms @param {string} [output] shown when something failed */

@@ -1,14 +1,13 @@
 import { defineConfig, mergeConfig, type ViteUserConfig } from 'vitest/config'
 import shared from '../../tools/vitest.config.ts'
 
-/** Suites against the built server: real processes, one file at a time. */
+/** Suites against the built server: real processes. */
 const config: ViteUserConfig = mergeConfig(
   shared,
   defineConfig({
     test: {
       globalSetup: ['e2e/build-bundle.ts'],
       setupFiles: ['e2e/check-logs.ts'],
-      fileParallelism: false,
       testTimeout: 60_000,
       hookTimeout: 120_000,
     },

@@ -66,20 +66,7 @@ export const SET_DEFAULT: string = `   awscurl --service s3 --region us-east-1 \
      }' \\
      http://localhost:9000/rustfs/admin/v3/kms/reconfigure`
 
-const awscurl = (rest: string): string => `awscurl --service s3 --region us-east-1 \\
-  --access_key admin --secret_key admin \\
-  ${rest}`
-
 /** Calls the playbook has no command for. */
-export const call = (path: string, body?: object): string =>
-  awscurl(
-    `${body === undefined ? '' : `-X POST -d '${JSON.stringify(body)}' \\\n  `}http://localhost:9000/rustfs/admin/v3/kms/${path}`,
-  )
-
-/** A "test upload with `SSE-KMS` headers"; prints the headers of the reply. */
-export const upload = (path: string, text: string): string =>
-  awscurl(`-i -X PUT -H 'x-amz-server-side-encryption: aws:kms' -d '${text}' http://localhost:9000/${path}`)
-
-export const download = (path: string): string => awscurl(`http://localhost:9000/${path}`)
-
-export const MAKE_BUCKET: string = awscurl('-X PUT http://localhost:9000/uploads')
+export const call = (path: string, body?: object): string => `awscurl --service s3 --region us-east-1 \\
+  --access_key admin --secret_key admin \\
+  ${body === undefined ? '' : `-X POST -d '${JSON.stringify(body)}' \\\n  `}http://localhost:9000/rustfs/admin/v3/kms/${path}`

@@ -62,16 +62,16 @@ export function createEntryReader(directory: string, storeKeys: StoreKeys, clock
 
   async function readStem(stem: string): Promise<Entry> {
     const path = join(keys, `${stem}.json`)
-    let stats: BigIntStats
-    try {
-      stats = await stat(path, { bigint: true })
-    } catch (error) {
-      return withoutFile(stem, error)
-    }
     const cached = cache.get(stem)
-    if (cached?.stamp === stampOf(stats)) return cached.entry
+    if (cached?.stamp !== undefined) {
+      try {
+        if (stampOf(await stat(path, { bigint: true })) === cached.stamp) return cached.entry
+      } catch (error) {
+        return withoutFile(stem, error)
+      }
+    }
     const found = await readFrom(path, stem)
-    cache.set(stem, found)
+    if (found.entry.kind !== 'absent') cache.set(stem, found)
     return found.entry
   }
 

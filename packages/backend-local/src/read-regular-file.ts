@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import { type BigIntStats, constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { MAX_FILE_BYTES } from './authenticated-file.ts'
@@ -18,7 +18,17 @@ export async function readRegularFile(path: string): Promise<FoundFile> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const stats = await file.stat({ bigint: true })
-    return stats.isFile() && stats.size <= MAX_FILE_BYTES ? { stats, bytes: await file.readFile() } : { stats }
+    if (!stats.isFile() || stats.size > MAX_FILE_BYTES) return { stats }
+    // A file in place never changes its size; one that somebody else is writing into is not what it will be, however it is read.
+    const size = Number(stats.size)
+    const bytes = Buffer.allocUnsafe(size)
+    let length = 0
+    while (length < size) {
+      const { bytesRead } = await file.read(bytes, length, size - length, length)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    return { stats, bytes: bytes.subarray(0, length) }
   } finally {
     await file.close()
   }

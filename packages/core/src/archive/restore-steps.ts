@@ -161,7 +161,7 @@ async function* lostSteps(
   target: RestoreTarget,
   { seen }: RestoreOptions,
 ): AsyncGenerator<RestoreStep> {
-  for (const [keyId, { highestVersion, destroyed }] of seen.known()) {
+  for await (const [keyId, { highestVersion, destroyed }] of seen.known()) {
     if (mentioned.has(keyId) || (await target.held(keyId)).kind !== 'absent') continue
     const lost = !destroyed
     yield {

@@ -7,7 +7,9 @@ export type ConflictPolicy = 'fail' | 'skip' | 'overwrite'
 export interface SeenKeys {
   memory(keyId: string): KeyMemory | undefined
   /** Every key ever seen. */
-  known(): Iterable<readonly [keyId: string, memory: KeyMemory]>
+  known():
+    | Iterable<readonly [keyId: string, memory: KeyMemory]>
+    | AsyncIterable<readonly [keyId: string, memory: KeyMemory]>
 }
 
 export interface RestoreOptions {

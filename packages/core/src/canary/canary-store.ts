@@ -25,7 +25,7 @@ export interface CanarySet {
   readonly keyVersions: number
   memory(keyId: string): KeyMemory | undefined
   /** Every key ever seen. */
-  known(): Iterable<readonly [keyId: string, memory: KeyMemory]>
+  known(): AsyncIterable<readonly [keyId: string, memory: KeyMemory]>
   /** Remembers a canary, durably before it resolves; it also marks the version as seen. */
   add(canary: Canary): Promise<void>
   /** Remembers, durably, that a key was destroyed on purpose at `version`; its canaries no longer count. */

@@ -1,15 +1,16 @@
 import { Buffer } from 'node:buffer'
-import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { decodeBase64 } from '../bytes/base64.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { Realm } from '../envelope/envelope.ts'
-import { kmsError } from '../errors/kms-error.ts'
+import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { Random } from '../random.ts'
-import { syncDirectory } from '../state/durable-file.ts'
-import { errnoOf, storageFailed } from '../state/storage-error.ts'
+import { storageFailed } from '../state/storage-error.ts'
+import { readCanaryIndex, writeCanaryIndex } from './canary-index.ts'
+import type { KeyLine } from './canary-line.ts'
+import { openCanaryLog } from './canary-log.ts'
 import type { Canary, CanarySet, CanaryStore, KeyMemory } from './canary-store.ts'
+import { createCanaryTable, extendTable, keyHash, type LoggedLine, type LoggedMemory } from './canary-table.ts'
 
 export interface FileCanaryStoreOptions {
   /** Created 0700 when absent. */
@@ -17,36 +18,27 @@ export interface FileCanaryStoreOptions {
   readonly random: Random
   /** Told about lines that could not be read; public text. */
   readonly onDamaged: (message: string) => void
+  /** How much of a file is read before a store can be used, about; what is more is in its index. 1 MiB unless given. */
+  readonly unindexedBytes?: number
+  readonly clock?: Clock
 }
 
 interface OpenSet extends CanarySet {
   close(): Promise<void>
 }
 
-interface Entry {
-  readonly keyId: string
-  readonly version: number
-  readonly offset: number
-  readonly length: number
-}
-
-interface Memory {
-  highestVersion: number
-  /** 0: never destroyed. */
-  destroyedVersion: number
-}
-
-type Line =
-  | { readonly format: number; readonly realm: string }
-  | { readonly key: string; readonly version: number; readonly envelope: string; readonly sha256: string }
-  | { readonly key: string; readonly destroyed: number }
-
-const FORMAT = 1
-const NEWLINE = 0x0a
+const UNINDEXED_BYTES = 1024 * 1024
+/** What an index made unnecessary is done after the start, for which it was made. */
+const AFTER_START_MS = 5000
+/** Read at once when the newest canaries are looked for: some two hundred. */
+const READ_BACK_BYTES = 64 * 1024
+/** Up to so many canaries are looked through one by one for a sample. */
+const LOOKED_THROUGH = 4096
 
 /**
  * Canaries as one append-only file per realm, `<realm>.log`. A line is JSON, a tab, and the CRC-32 of the JSON in eight
- * hex digits; the first one names format and realm. A torn last line is a write that was never acknowledged.
+ * hex digits; the first one names format and realm. A torn last line is a write that was never acknowledged. What a long
+ * file tells is found through `<realm>.index`, which is made of it, in the background, and made again when it is lost.
  */
 export function createFileCanaryStore(options: FileCanaryStoreOptions): CanaryStore {
   const sets = new Map<Realm, Promise<OpenSet>>()
@@ -72,195 +64,230 @@ export function createFileCanaryStore(options: FileCanaryStoreOptions): CanarySt
 }
 
 async function openSet(realm: Realm, options: FileCanaryStoreOptions): Promise<OpenSet> {
-  const path = join(options.directory, `${realm}.log`)
-  let file: FileHandle | undefined
-  try {
-    file = await open(path, constants.O_RDWR | constants.O_APPEND)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw storageFailed(path, error)
-  }
-  try {
-    return await readSet(realm, file, path, options)
-  } catch (error) {
-    await file?.close()
-    throw error
-  }
-}
-
-/** `file` is absent as long as nothing was ever remembered of the realm: looking at a store leaves no trace. */
-async function readSet(
-  realm: Realm,
-  file: FileHandle | undefined,
-  path: string,
-  { directory, random, onDamaged }: FileCanaryStoreOptions,
-): Promise<OpenSet> {
-  let content: Buffer = Buffer.alloc(0)
-  if (file !== undefined) {
-    try {
-      content = await file.readFile()
-      const complete = content.lastIndexOf(NEWLINE) + 1
-      if (complete < content.length) {
-        await file.truncate(complete)
-        content = content.subarray(0, complete)
-      }
-      await syncDirectory(directory)
-    } catch (error) {
-      throw storageFailed(path, error)
-    }
-  }
-
-  const memories = new Map<string, Memory>()
-  const entries: Entry[] = []
-  let size = content.length
-  let damaged = 0
-
-  for (let start = 0; start < content.length; ) {
-    const end = content.indexOf(NEWLINE, start)
-    const line = parseLine(content.toString('utf8', start, end))
-    if (line === undefined) damaged++
-    else if ('format' in line) {
-      if (line.format > FORMAT) throw kmsError('NewerFormat', { path, found: line.format, known: FORMAT })
-      if (line.realm !== realm) throw kmsError('StoreDamaged', { path, reason: 'it belongs to another key store' })
-    } else remember(line, start, end - start)
-    start = end + 1
-  }
-  if (damaged > 0)
-    onDamaged(`${path}: ${damaged} damaged lines were ignored; the key versions they proved are not proven.`)
-
-  function remember(line: Exclude<Line, { format: number }>, offset: number, length: number): void {
-    let memory = memories.get(line.key)
-    if (memory === undefined) memories.set(line.key, (memory = { highestVersion: 0, destroyedVersion: 0 }))
-    if ('destroyed' in line) memory.destroyedVersion = Math.max(memory.destroyedVersion, line.destroyed)
-    else {
-      memory.highestVersion = Math.max(memory.highestVersion, line.version)
-      entries.push({ keyId: line.key, version: line.version, offset, length })
-    }
-  }
-
-  function isDestroyed({ keyId, version }: Entry): boolean {
-    return version <= (memories.get(keyId) as Memory).destroyedVersion
-  }
-
-  // Appends that arrive while one is being written share the next write and fsync.
-  let waiting: { text: string; done: Promise<void> } | undefined
-  let writing: Promise<void> = Promise.resolve()
+  const { directory, random, onDamaged, unindexedBytes = UNINDEXED_BYTES, clock = systemClock } = options
+  const path = join(directory, `${realm}.log`)
+  const indexPath = join(directory, `${realm}.index`)
+  let table = createCanaryTable(Buffer.alloc(0))
+  /** Of the log; what comes after it is in `recent`. */
+  let covered = 0
+  let recent: LoggedLine[] = []
+  const recentOf = new Map<string, { highestVersion: number; destroyedVersion: number }>()
+  let indexing: Promise<void> | undefined
+  let auditing: Promise<void> | undefined
   let closed = false
 
-  async function create(): Promise<FileHandle> {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    const created = await open(path, 'a+', 0o600)
-    try {
-      await syncDirectory(directory)
-      return created
-    } catch (error) {
-      await created.close()
-      throw error
+  const log = await openCanaryLog({
+    path,
+    realm,
+    onWritten(line, offset, length) {
+      note(line, offset, length)
+      indexWhenWorthIt()
+    },
+  })
+  const indexed = await load().catch(async (error: unknown) => {
+    await log.close()
+    throw isKmsError(error) ? error : storageFailed(path, error)
+  })
+  const cancelLater = clock.after(AFTER_START_MS, () => {
+    indexWhenWorthIt()
+    auditing = scan(0, () => {}, indexed).then(tellOfDamage, () => {})
+  })
+
+  /** Returns how much of the log was not read, because its index tells the same. */
+  async function load(): Promise<number> {
+    if (log.file !== undefined) {
+      const found = await readCanaryIndex(indexPath, realm, log.file, log.size)
+      if (found !== undefined) ({ table, covered } = found)
+    }
+    const unread = covered
+    tellOfDamage(await scan(covered, note))
+    return unread
+  }
+
+  /** Returns how many lines are damaged. */
+  async function scan(from: number, onLine: typeof note, to?: number): Promise<number> {
+    let damaged = 0
+    for await (const lines of log.scan(from, to)) {
+      if (closed) break
+      for (const { line, offset, length } of lines) {
+        if (line === undefined) damaged++
+        else if (!('format' in line)) onLine(line, offset, length)
+      }
+    }
+    return damaged
+  }
+
+  function tellOfDamage(damaged: number): void {
+    if (damaged === 0) return
+    onDamaged(`${path}: ${damaged} damaged lines were ignored; the key versions they proved are not proven.`)
+  }
+
+  function note(line: KeyLine, offset: number, length: number): void {
+    const destroyed = 'destroyed' in line
+    const version = destroyed ? line.destroyed : line.version
+    const logged = { key: keyHash(line.key), destroyed, version, offset, length }
+    recent.push(logged)
+    noteRecent(logged)
+  }
+
+  function noteRecent({ key, destroyed, version }: LoggedLine): void {
+    const name = key.toString('latin1')
+    let memory = recentOf.get(name)
+    if (memory === undefined) recentOf.set(name, (memory = { highestVersion: 0, destroyedVersion: 0 }))
+    if (destroyed) memory.destroyedVersion = Math.max(memory.destroyedVersion, version)
+    else memory.highestVersion = Math.max(memory.highestVersion, version)
+  }
+
+  /** An index is written when as much was added as would be worth reading, or half of what it had: what it costs stays in proportion. */
+  function indexWhenWorthIt(): void {
+    if (indexing !== undefined || closed) return
+    if (log.size - covered <= Math.max(unindexedBytes, table.bytes.length / 2)) return
+    indexing = index().finally(() => {
+      indexing = undefined
+    })
+  }
+
+  async function index(): Promise<void> {
+    const added = [...recent]
+    const last = added.at(-1)
+    if (last === undefined) return
+    table = await extendTable(table, added)
+    covered = last.offset + last.length + 1
+    recent = recent.slice(added.length)
+    recentOf.clear()
+    for (const line of recent) noteRecent(line)
+    // It is a shortcut: without it the next start takes the long way, and makes another.
+    if (log.file !== undefined) await writeCanaryIndex(indexPath, realm, log.file, { table, covered }).catch(() => {})
+  }
+
+  function memoryOf(key: Buffer): LoggedMemory | undefined {
+    const before = table.memory(key)
+    const since = recentOf.get(key.toString('latin1'))
+    if (before === undefined || since === undefined) return before ?? since
+    return {
+      highestVersion: Math.max(before.highestVersion, since.highestVersion),
+      destroyedVersion: Math.max(before.destroyedVersion, since.destroyedVersion),
     }
   }
 
-  async function write(text: string): Promise<void> {
-    try {
-      if (closed) throw new Error('it was closed')
-      file ??= await create()
-      await file.appendFile(text)
-      await file.datasync()
-    } catch (error) {
-      await file?.truncate(size).catch(() => {})
-      throw storageFailed('the canaries', error)
-    }
+  function isLive({ key, destroyed, version }: LoggedLine, memory = memoryOf(key)): boolean {
+    return !destroyed && version > (memory?.destroyedVersion ?? 0)
   }
 
-  async function append(line: Exclude<Line, { format: number }>): Promise<void> {
-    const text = formatLine(line)
-    if (waiting === undefined) {
-      const batch = { text: size === 0 ? formatLine({ format: FORMAT, realm }) : '', done: writing }
-      waiting = batch
-      batch.done = writing = writing
-        .catch(() => {})
-        .then(async () => {
-          waiting = undefined
-          await write(batch.text)
-          let offset = size
-          size += Buffer.byteLength(batch.text)
-          for (const written of batch.text.split('\n')) {
-            const parsed = parseLine(written)
-            if (parsed !== undefined && !('format' in parsed)) remember(parsed, offset, Buffer.byteLength(written))
-            offset += Buffer.byteLength(written) + 1
+  /** The canaries of keys that were not destroyed, in no order. */
+  function* live(): Generator<LoggedLine> {
+    let last: { readonly key: Buffer; readonly memory: LoggedMemory | undefined } | undefined
+    for (let i = 0; i < table.lines; i++) {
+      const line = table.at(i)
+      if (last?.key.equals(line.key) !== true) last = { key: line.key, memory: memoryOf(line.key) }
+      if (isLive(line, last.memory)) yield line
+    }
+    for (const line of recent) if (isLive(line)) yield line
+  }
+
+  /** The newest canaries of keys that were not destroyed, newest first. */
+  async function newest(limit: number): Promise<readonly LoggedLine[]> {
+    const found: LoggedLine[] = []
+    for (const line of recent.toReversed()) if (isLive(line) && found.push(line) === limit) return found
+    for (let end = covered; end > 0 && found.length < limit; ) {
+      const start = Math.max(0, end - READ_BACK_BYTES)
+      const lines: LoggedLine[] = []
+      // The first line of a piece may be cut: the next piece has it whole.
+      let first: number | undefined
+      for await (const piece of log.scan(start, end)) {
+        for (const { line, offset, length } of piece) {
+          if (first === undefined && start > 0) {
+            first = offset + length + 1
+            continue
           }
-        })
+          if (line === undefined || 'format' in line || 'destroyed' in line) continue
+          const { key, version } = line
+          const logged = { key: keyHash(key), destroyed: false, version, offset, length }
+          if (isLive(logged)) lines.push(logged)
+        }
+      }
+      found.push(...lines.toReversed().slice(0, limit - found.length))
+      end = start === 0 ? 0 : (first ?? start)
     }
-    waiting.text += text
-    await waiting.done
+    return found
   }
 
-  async function readEntry({ keyId, version, offset, length }: Entry): Promise<Canary | undefined> {
-    const bytes = Buffer.allocUnsafe(length)
-    const read = await file?.read(bytes, 0, length, offset)
-    const line = read?.bytesRead === length ? parseLine(bytes.toString('utf8')) : undefined
-    if (line === undefined || !('envelope' in line)) return undefined
-    const envelope = decodeBase64(line.envelope)
-    return envelope === undefined ? undefined : { keyId, version, envelope, digest: Buffer.from(line.sha256, 'hex') }
+  function canariesOf(key: Buffer): readonly LoggedLine[] {
+    return [...table.canariesOf(key), ...recent.filter((line) => line.key.equals(key))].filter((line) => isLive(line))
+  }
+
+  async function choose(limit: number, keyId: string | undefined): Promise<Iterable<LoggedLine>> {
+    const all = table.lines + recent.length
+    if (all <= Math.max(limit, LOOKED_THROUGH)) {
+      const lines = [...live()]
+      if (lines.length <= limit) return lines
+    }
+    const chosen = new Map<number, LoggedLine>()
+    const take = (line: LoggedLine): unknown => chosen.set(line.offset, line)
+    if (keyId !== undefined)
+      canariesOf(keyHash(keyId))
+        .slice(-Math.ceil(limit / 4))
+        .forEach(take)
+    for (const line of await newest(Math.floor((limit - chosen.size) / 2))) take(line)
+    for (let tries = 0; chosen.size < limit && tries < 16 * limit; tries++) {
+      const i = random(4).readUInt32BE() % all
+      const line = i < table.lines ? table.at(i) : (recent[i - table.lines] as LoggedLine)
+      if (isLive(line)) take(line)
+    }
+    // Nearly all were destroyed: what is left is few.
+    if (chosen.size < limit) for (const line of live()) if (chosen.size < limit) take(line)
+    return chosen.values()
   }
 
   return {
     get isEmpty() {
-      return memories.size === 0
+      return table.lines === 0 && recent.length === 0
     },
     get keyVersions() {
-      return entries.filter((entry) => !isDestroyed(entry)).length
+      let count = 0
+      for (const _ of live()) count++
+      return count
     },
     memory(keyId) {
-      const memory = memories.get(keyId)
+      const memory = memoryOf(keyHash(keyId))
       return memory && told(memory)
     },
-    *known() {
-      for (const [keyId, memory] of memories) yield [keyId, told(memory)]
+    async *known() {
+      const seen = new Set<string>()
+      for await (const lines of log.scan(0)) {
+        for (const { line } of lines) {
+          if (line === undefined || 'format' in line || seen.has(line.key)) continue
+          seen.add(line.key)
+          yield [line.key, told(memoryOf(keyHash(line.key)) as LoggedMemory)]
+        }
+      }
     },
     add: ({ keyId, version, envelope, digest }) =>
-      append({ key: keyId, version, envelope: envelope.toString('base64'), sha256: digest.toString('hex') }),
-    markDestroyed: (keyId, version) => append({ key: keyId, destroyed: version }),
+      log.append({ key: keyId, version, envelope: envelope.toString('base64'), sha256: digest.toString('hex') }),
+    markDestroyed: (keyId, version) => log.append({ key: keyId, destroyed: version }),
     async sample(limit, keyId) {
-      const live = entries.filter((entry) => !isDestroyed(entry))
-      const chosen = new Set<Entry>(live.length <= limit ? live : [])
-      if (live.length > limit) {
-        for (const entry of live.filter((candidate) => candidate.keyId === keyId).slice(-Math.ceil(limit / 4))) {
-          chosen.add(entry)
-        }
-        for (const entry of live.slice(-Math.floor((limit - chosen.size) / 2))) chosen.add(entry)
-        while (chosen.size < limit) chosen.add(live[random(4).readUInt32BE() % live.length] as Entry)
-      }
-      const canaries: Canary[] = []
-      for (const entry of chosen) {
-        const canary = await readEntry(entry)
-        if (canary !== undefined) canaries.push(canary)
-      }
-      return canaries
+      const chosen = [...(await choose(limit, keyId))]
+      const lines = await Promise.all(chosen.map(({ offset, length }) => log.read(offset, length)))
+      return lines.flatMap((line) => (line === undefined ? [] : (canaryOf(line) ?? [])))
     },
     async close() {
-      await writing.catch(() => {})
       closed = true
-      await file?.close()
+      cancelLater()
+      await indexing
+      await auditing
+      await log.close()
     },
   }
 }
 
+function canaryOf(line: KeyLine): Canary | undefined {
+  if ('destroyed' in line) return undefined
+  const { key: keyId, version, sha256 } = line
+  const envelope = decodeBase64(line.envelope)
+  return envelope === undefined ? undefined : { keyId, version, envelope, digest: Buffer.from(sha256, 'hex') }
+}
+
 /** A version above the one destroyed is the key made again on purpose. */
-function told({ highestVersion, destroyedVersion }: Memory): KeyMemory {
+function told({ highestVersion, destroyedVersion }: LoggedMemory): KeyMemory {
   return { highestVersion: Math.max(highestVersion, destroyedVersion), destroyed: destroyedVersion >= highestVersion }
-}
-
-function formatLine(line: Line): string {
-  const json = JSON.stringify(line)
-  return `${json}\t${checksum(json)}\n`
-}
-
-function parseLine(text: string): Line | undefined {
-  const tab = text.lastIndexOf('\t')
-  const json = text.slice(0, tab)
-  if (tab === -1 || text.slice(tab + 1) !== checksum(json)) return undefined
-  return JSON.parse(json) as Line
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0')
 }

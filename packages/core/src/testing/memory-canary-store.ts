@@ -42,7 +42,7 @@ function createSet(): CanarySet {
       const memory = memories.get(keyId)
       return memory && told(memory)
     },
-    *known() {
+    async *known() {
       for (const [keyId, memory] of memories) yield [keyId, told(memory)]
     },
     async add(canary) {

@@ -261,10 +261,11 @@ export function createLocalBackend({ store, root, notify }: LocalBackendOptions)
         return saveRecord({ ...record, currentVersion: version, materialId, rotatedAt: clock.now() })
       }),
 
-    destroy: (keyId, etag) =>
+    destroy: (keyId, etag, least = 0) =>
       alone(async () => {
         const { currentVersion, aliases } = await unchangedKey(keyId, etag)
-        await save({ kind: 'tombstone', name: keyId, lastVersion: currentVersion, destroyedAt: clock.now() })
+        const lastVersion = Math.max(currentVersion, least)
+        await save({ kind: 'tombstone', name: keyId, lastVersion, destroyedAt: clock.now() })
         // The key is destroyed from here on; what can't be removed now is removed when the tombstone is next met.
         await versions.removeAll(keyId).catch(() => {})
         await dropAliases(aliases)

@@ -79,10 +79,20 @@ describe('a destroyed key, brought back', () => {
     manager.clearCache()
     for (const again of [async () => {}, restart]) {
       await again()
-      expect(await stateOf('orders')).toBe('Unavailable: it was destroyed on purpose and has come back')
+      expect(await stateOf('orders')).toMatch(
+        /^Unavailable: it was destroyed on purpose and has come back; .*delete it again/,
+      )
       await expect(decrypt(manager, ciphertext)).rejects.toMatchObject({ code: 'KeyUnavailable' })
       await generate(manager)
     }
+    await destroy('orders')
+    await expect(stateOf('orders')).rejects.toMatchObject({ code: 'KeyDestroyed' })
+    expect((await readdir(join(keyDir, 'keys'))).sort()).toEqual(['main.json', 'main.versions', 'orders.json'])
+    await manager.keys.create({ ...asked, name: 'orders' })
+    expect(await stateOf('orders')).toBe('Enabled')
+    const { ciphertext: again } = await generate(manager, 'orders')
+    await restart()
+    await decrypt(manager, again)
   })
 
   it('by the removal of its tombstone, is not made again as if it had never been', async () => {
@@ -95,6 +105,12 @@ describe('a destroyed key, brought back', () => {
     expect(record).toMatchObject({ state: 'Unavailable', problem: expect.stringContaining('destroyed on purpose') })
     await expect(generate(manager, 'orders')).rejects.toMatchObject({ code: 'KeyUnavailable' })
     await generate(manager)
+    // The way out: the tombstone stands again, and says so of everything that was ever seen.
+    await destroy('orders')
+    const { record: made } = await manager.keys.create({ ...asked, name: 'orders' })
+    expect(made).toMatchObject({ state: 'Enabled', currentVersion: 2 })
+    await generate(manager, 'orders')
+    await expect(decrypt(manager, ciphertext)).rejects.toMatchObject({ code: 'KeyMaterialReplaced' })
   })
 })
 

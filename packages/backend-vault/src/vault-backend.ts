@@ -210,11 +210,12 @@ export function createVaultBackend(options: VaultBackendOptions): KeyBackend {
         return (await views.get(operation, keyId)).record
       }),
 
-    destroy: (keyId, etag) =>
+    destroy: (keyId, etag, least = 0) =>
       run(async (operation) => {
         const view = await unchanged(operation, keyId, etag)
         if (view.stored.adopted) throw kmsError('KeyAdopted', { key: keyId })
-        const { currentVersion: lastVersion, aliases } = view.record
+        const { currentVersion, aliases } = view.record
+        const lastVersion = Math.max(currentVersion, least)
         const tombstone = { kind: 'tombstone', lastVersion, destroyedAt: clock.now(), pending: true } as const
         views.forget(keyId)
         const version = await reader.put(operation, keyId, tombstone, view.kvVersion)

@@ -142,7 +142,7 @@ import type { KeyMemory } from '../canary/canary-store.ts';
 export type ConflictPolicy = 'fail' | 'skip' | 'overwrite';
 export interface SeenKeys {
     memory(keyId: string): KeyMemory | undefined;
-    known(): Iterable<readonly [keyId: string, memory: KeyMemory]>;
+    known(): Iterable<readonly [keyId: string, memory: KeyMemory]> | AsyncIterable<readonly [keyId: string, memory: KeyMemory]>;
 }
 export interface RestoreOptions {
     readonly conflict: ConflictPolicy;
@@ -206,7 +206,7 @@ export interface CanarySet {
     readonly isEmpty: boolean;
     readonly keyVersions: number;
     memory(keyId: string): KeyMemory | undefined;
-    known(): Iterable<readonly [keyId: string, memory: KeyMemory]>;
+    known(): AsyncIterable<readonly [keyId: string, memory: KeyMemory]>;
     add(canary: Canary): Promise<void>;
     markDestroyed(keyId: string, version: number): Promise<void>;
     sample(limit: number, keyId?: string): Promise<readonly Canary[]>;
@@ -217,12 +217,15 @@ export interface CanaryStore {
 }
 
 // canary/file-canary-store.d.ts
+import { type Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
 import type { CanaryStore } from './canary-store.ts';
 export interface FileCanaryStoreOptions {
     readonly directory: string;
     readonly random: Random;
     readonly onDamaged: (message: string) => void;
+    readonly unindexedBytes?: number;
+    readonly clock?: Clock;
 }
 export declare function createFileCanaryStore(options: FileCanaryStoreOptions): CanaryStore;
 
@@ -888,6 +891,7 @@ export interface KeyRecord {
     readonly tags: ReadonlyMap<string, string>;
     readonly state: KeyState;
     readonly problem?: string;
+    readonly stateItCameBackWith?: Exclude<KeyState, 'Unavailable'>;
     readonly createdAt: number;
     readonly rotatedAt?: number;
     readonly deletionAt?: number;
@@ -973,7 +977,7 @@ export interface KeyBackend {
     }): Promise<KeyPage>;
     update(keyId: string, patch: KeyPatch, etag: string): Promise<KeyRecord>;
     rotate(keyId: string, etag: string): Promise<KeyRecord>;
-    destroy(keyId: string, etag: string): Promise<void>;
+    destroy(keyId: string, etag: string, lastVersion?: number): Promise<void>;
     wrap(request: WrapRequest): Promise<Buffer>;
     unwrap(request: UnwrapRequest): Promise<Buffer>;
     wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;
@@ -998,10 +1002,11 @@ export interface KeyReference {
 export declare function parseKeyReference(text: string, path?: string): KeyReference;
 
 // keys/key-states.d.ts
-import type { KeyRecord } from './key-backend.ts';
+import type { KeyRecord, KeyState } from './key-backend.ts';
 export type KeyAction = 'wrap' | 'unwrap' | 'rotate' | 'enable' | 'disable'
  | 'change' | 'remove-alias' | 'schedule-deletion' | 'cancel-deletion' | 'destroy';
-export declare function requireState(action: KeyAction, { keyId: key, state, problem }: KeyRecord): void;
+export declare function stateForDeletion({ state, stateItCameBackWith }: KeyRecord): KeyState;
+export declare function requireState(action: KeyAction, record: KeyRecord): void;
 
 // keys/key-use.d.ts
 import type { Realm } from '../envelope/envelope.ts';

@@ -91,7 +91,7 @@ import type { KeyMemory } from '../canary/canary-store.ts';
 export type ConflictPolicy = 'fail' | 'skip' | 'overwrite';
 export interface SeenKeys {
     memory(keyId: string): KeyMemory | undefined;
-    known(): Iterable<readonly [keyId: string, memory: KeyMemory]>;
+    known(): Iterable<readonly [keyId: string, memory: KeyMemory]> | AsyncIterable<readonly [keyId: string, memory: KeyMemory]>;
 }
 export interface RestoreOptions {
     readonly conflict: ConflictPolicy;
@@ -136,7 +136,7 @@ export interface CanarySet {
     readonly isEmpty: boolean;
     readonly keyVersions: number;
     memory(keyId: string): KeyMemory | undefined;
-    known(): Iterable<readonly [keyId: string, memory: KeyMemory]>;
+    known(): AsyncIterable<readonly [keyId: string, memory: KeyMemory]>;
     add(canary: Canary): Promise<void>;
     markDestroyed(keyId: string, version: number): Promise<void>;
     sample(limit: number, keyId?: string): Promise<readonly Canary[]>;
@@ -746,6 +746,7 @@ export interface KeyRecord {
     readonly tags: ReadonlyMap<string, string>;
     readonly state: KeyState;
     readonly problem?: string;
+    readonly stateItCameBackWith?: Exclude<KeyState, 'Unavailable'>;
     readonly createdAt: number;
     readonly rotatedAt?: number;
     readonly deletionAt?: number;
@@ -831,7 +832,7 @@ export interface KeyBackend {
     }): Promise<KeyPage>;
     update(keyId: string, patch: KeyPatch, etag: string): Promise<KeyRecord>;
     rotate(keyId: string, etag: string): Promise<KeyRecord>;
-    destroy(keyId: string, etag: string): Promise<void>;
+    destroy(keyId: string, etag: string, lastVersion?: number): Promise<void>;
     wrap(request: WrapRequest): Promise<Buffer>;
     unwrap(request: UnwrapRequest): Promise<Buffer>;
     wrapMany?(requests: readonly WrapRequest[]): Promise<readonly (Buffer | KmsError)[]>;

@@ -17,6 +17,11 @@ export interface KeyRecord {
   readonly state: KeyState
   /** Why the state is `Unavailable`; public. */
   readonly problem?: string
+  /**
+   * Set by core, never by a backend, on the record of a key that was destroyed on purpose and has come back: the state it came
+   * back with, which only another deletion may go by.
+   */
+  readonly stateItCameBackWith?: Exclude<KeyState, 'Unavailable'>
   readonly createdAt: number
   readonly rotatedAt?: number
   readonly deletionAt?: number
@@ -172,10 +177,11 @@ export interface KeyBackend {
   rotate(keyId: string, etag: string): Promise<KeyRecord>
 
   /**
-   * Destroys all material of a key and leaves a tombstone, if the etag is still `etag`. Throws as `rotate`, and
-   * `KeyAdopted` for a key that is not ours to destroy.
+   * Destroys all material of a key and leaves a tombstone, if the etag is still `etag`. A key made again under the id begins
+   * above the version it had, and above `lastVersion`, if that is higher. Throws as `rotate`, and `KeyAdopted` for a key that
+   * is not ours to destroy.
    */
-  destroy(keyId: string, etag: string): Promise<void>
+  destroy(keyId: string, etag: string, lastVersion?: number): Promise<void>
 
   /**
    * Wraps under exactly `version`. Throws `KeyVersionNotCurrent` when another version is current, `KeyNotFound`,

@@ -18,7 +18,8 @@ export type KeyAction =
 type RefusingState = Exclude<KeyState, 'Enabled' | 'Unavailable'>
 
 /**
- * The states that refuse an action (contract §2, "Keys"); `Unavailable` refuses every one, `Enabled` none. A disabled key
+ * The states that refuse an action (contract §2, "Keys"); `Unavailable` refuses every one, but for keys that came back from
+ * destruction, `Enabled` none. A disabled key
  * unwraps: what was encrypted stays readable. An alias can always be taken away, so that another key can have it.
  */
 const REFUSING: Readonly<Record<KeyAction, readonly RefusingState[]>> = {
@@ -34,9 +35,19 @@ const REFUSING: Readonly<Record<KeyAction, readonly RefusingState[]>> = {
   destroy: [],
 }
 
+/** What may be done to a key that was destroyed and has come back: having it destroyed again. */
+const DESTROYING: ReadonlySet<KeyAction> = new Set(['schedule-deletion', 'cancel-deletion', 'destroy'])
+
+/** The state that what is due with a key goes by. */
+export function stateForDeletion({ state, stateItCameBackWith }: KeyRecord): KeyState {
+  return stateItCameBackWith ?? state
+}
+
 /** Throws `KeyDisabled`, `KeyPendingDeletion` or `KeyUnavailable` when the state of a key refuses an action. */
-export function requireState(action: KeyAction, { keyId: key, state, problem }: KeyRecord): void {
+export function requireState(action: KeyAction, record: KeyRecord): void {
+  const { keyId: key, state, problem } = record
   if (state === 'Enabled') return
+  if (record.stateItCameBackWith !== undefined && DESTROYING.has(action)) return
   if (state === 'Unavailable') throw kmsError('KeyUnavailable', { key, reason: problem ?? 'its record is unusable' })
   if (!REFUSING[action].includes(state)) return
   throw kmsError(state === 'Disabled' ? 'KeyDisabled' : 'KeyPendingDeletion', { key })

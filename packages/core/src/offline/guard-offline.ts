@@ -53,9 +53,9 @@ export function guardOffline(
       return see(record)
     }),
 
-    destroy: method(async (keyId: string, etag: string) => {
+    destroy: method(async (...[keyId, etag, lastVersion]: Parameters<KeyBackend['destroy']>) => {
       await offline.remove(realm, keyId)
-      await inner.destroy(keyId, etag)
+      await inner.destroy(keyId, etag, lastVersion)
     }),
   }) as KeyBackend
 }

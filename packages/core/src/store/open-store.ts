@@ -73,7 +73,9 @@ export function createOpenStore(options: OpenStoreOptions): OpenStore {
     if (memory === undefined || record.state === 'Unavailable') return record
     const { highestVersion, destroyed } = memory
     if (destroyed && record.currentVersion <= highestVersion) {
-      return { ...record, state: 'Unavailable', problem: 'it was destroyed on purpose and has come back' }
+      const problem =
+        'it was destroyed on purpose and has come back; all that can be done with it is to delete it again'
+      return { ...record, state: 'Unavailable', problem, stateItCameBackWith: record.state }
     }
     if (record.currentVersion < highestVersion) {
       const problem = `its record was rolled back to version ${record.currentVersion}; version ${highestVersion} was seen here`

@@ -154,6 +154,20 @@ export const lifeContract: readonly ContractTest[] = [
     },
   },
   {
+    name: 'a destroyed id continues above the version it is told to',
+    async run({ backend, retiresIds }) {
+      const created = await backend.create(newKey('a'))
+      await backend.destroy('a', created.etag, 6)
+      if (retiresIds) return refused(backend.create(newKey('a')), 'KeyIdRetired')
+      const again = await backend.create(newKey('a'))
+      expect(again).toMatchObject({ currentVersion: 7, oldestVersion: 7 })
+      expect(await opens(backend, [await wrapUnder(backend, again, Buffer.from('seven'))])).toEqual(['seven'])
+      const rotated = await backend.rotate('a', again.etag)
+      await backend.destroy('a', rotated.etag, 2)
+      expect((await backend.create(newKey('a'))).currentVersion).toBe(9)
+    },
+  },
+  {
     name: 'a tombstone survives closing and opening',
     needs: ['reopen'],
     async run({ backend, reopen, retiresIds }) {

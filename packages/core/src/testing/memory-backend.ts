@@ -231,12 +231,12 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
       )
     },
 
-    async destroy(keyId, etag) {
+    async destroy(keyId, etag, lastVersion = 0) {
       await enter('destroy')
       const { record, versions } = unchangedKey(keyId, etag)
       for (const { material } of versions.values()) material.fill(0)
       for (const alias of record.aliases) store.aliases.delete(alias)
-      store.keys.set(keyId, { destroyedVersion: record.currentVersion })
+      store.keys.set(keyId, { destroyedVersion: Math.max(record.currentVersion, lastVersion) })
     },
 
     async wrap(request) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { kmsError } from '../../errors/kms-error.ts'
+import { stateForDeletion } from '../../keys/key-states.ts'
 import { DAY_MS } from '../../keys/rotation-schedule.ts'
 import type { ChangeRule } from './change-key.ts'
 import type { KeyDestructionContext } from './destroy-key.ts'
@@ -21,7 +22,8 @@ export function deletion(
     capability: 'schedule_deletion',
     action: 'schedule-deletion',
     async edit(record, snapshot) {
-      const { keyId, etag, state } = record
+      const { keyId, etag } = record
+      const state = stateForDeletion(record)
       checkWindow(days)
       if (state === 'PendingDeletion' && days !== undefined) throw kmsError('KeyPendingDeletion', { key: keyId })
       if (state !== 'Enabled' && state !== 'Disabled') return undefined
@@ -41,8 +43,9 @@ export function deletion(
 export const cancellation: ChangeRule = {
   capability: 'schedule_deletion',
   action: 'cancel-deletion',
-  edit({ keyId, etag, state, stateBeforeDeletion }) {
-    if (state !== 'PendingDeletion') return undefined
+  edit(record) {
+    const { keyId, etag, stateBeforeDeletion } = record
+    if (stateForDeletion(record) !== 'PendingDeletion') return undefined
     // Somebody else scheduled it, and did not say what it was before: it then wraps nothing until somebody says so.
     const restored = stateBeforeDeletion ?? 'Disabled'
     return (backend) => backend.update(keyId, { state: restored, deletionAt: null, stateBeforeDeletion: null }, etag)

@@ -57,13 +57,15 @@ export async function destroyKey(
 async function destroyUnder(
   { source, keyUse }: KeyDestructionContext,
   snapshot: Snapshot,
-  { keyId, etag, aliases }: KeyRecord,
+  { keyId, etag, aliases, currentVersion }: KeyRecord,
   attempt: number,
 ): Promise<boolean> {
   const { active } = snapshot
   await keyUse?.beforeDestroy(active.realm, keyId)
+  // What came back from destruction may be older than what was destroyed.
+  const lastVersion = Math.max(currentVersion, active.canaries.memory(keyId)?.highestVersion ?? 0)
   try {
-    await active.call((backend) => backend.destroy(keyId, etag))
+    await active.call((backend) => backend.destroy(keyId, etag, lastVersion))
     return true
   } catch (error) {
     if (attempt === MAX_ATTEMPTS || !isKmsError(error, 'PreconditionFailed')) throw error

@@ -4,6 +4,7 @@ import type { Realm } from '../../envelope/envelope.ts'
 import { isKmsError } from '../../errors/kms-error.ts'
 import { inLanes } from '../../in-lanes.ts'
 import type { KeyBackend, KeyRecord } from '../../keys/key-backend.ts'
+import { stateForDeletion } from '../../keys/key-states.ts'
 import { nextRotationAt } from '../../keys/rotation-schedule.ts'
 import type { ServingListener } from '../../lifecycle/publisher.ts'
 import { changeKey, type KeyRequest } from '../keys/change-key.ts'
@@ -171,8 +172,9 @@ export function createKeyWorker({ source, keyUse, onEvent, clock }: KeyWorkerOpt
     schedule.set(keyId, now + troubles.note(keyId, `What is due with key "${keyId}" could not be done`, error))
   }
 
-  function isDeletionDue({ state, deletionAt }: KeyRecord): boolean {
-    return state === 'PendingDeletion' && deletionAt !== undefined && deletionAt <= clock.now()
+  function isDeletionDue(record: KeyRecord): boolean {
+    const { deletionAt } = record
+    return stateForDeletion(record) === 'PendingDeletion' && deletionAt !== undefined && deletionAt <= clock.now()
   }
 
   function isRotationDue(record: KeyRecord): boolean {
@@ -212,5 +214,5 @@ const NOTHING_TO_DO = [
 ] as const
 
 function dueAt(record: KeyRecord): number | undefined {
-  return record.state === 'PendingDeletion' ? record.deletionAt : nextRotationAt(record)
+  return stateForDeletion(record) === 'PendingDeletion' ? record.deletionAt : nextRotationAt(record)
 }

@@ -3,10 +3,10 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { replyJsonError } from './json-reply.ts'
-import { createProgressWatch } from './progress-watch.ts'
 import { replyRaw } from './raw-reply.ts'
-import { createReplyWatch } from './reply-watch.ts'
 import type { ListenAddress } from './setting-kinds.ts'
+import { createStallWatch } from './stall-watch.ts'
+import { bodyProgress, replyProgress } from './transfer-progress.ts'
 
 /** A certificate chain and its key, in PEM. */
 export interface TlsMaterial {
@@ -56,16 +56,9 @@ const BODY_LEAST_BYTES = 512
 export function createHttpServer({ handler, tls, bodyStallMs = BODY_STALL_MS }: HttpServerOptions): HttpServer {
   const server: Server | TlsServer =
     tls === undefined ? createServer(SERVER_OPTIONS) : createTlsServer({ ...SERVER_OPTIONS, ...TLS_FLOOR, ...tls })
-  const watch = createProgressWatch({
-    now: () => performance.now(),
-    windowMs: bodyStallMs,
-    leastBytes: BODY_LEAST_BYTES,
-  })
-  const replies = createReplyWatch({
-    now: () => performance.now(),
-    windowMs: bodyStallMs,
-    leastBytes: BODY_LEAST_BYTES,
-  })
+  const pace = { now: () => performance.now(), windowMs: bodyStallMs, leastBytes: BODY_LEAST_BYTES }
+  const bodies = createStallWatch({ ...pace, progress: bodyProgress })
+  const replies = createStallWatch({ ...pace, progress: replyProgress })
   const responses = new Set<ServerResponse>()
   let draining = false
 
@@ -88,7 +81,7 @@ export function createHttpServer({ handler, tls, bodyStallMs = BODY_STALL_MS }: 
   })
 
   const timer = setInterval(() => {
-    for (const request of watch.takeStalled(requestsOf(responses))) {
+    for (const request of bodies.takeStalled(requestsOf(responses))) {
       replyRaw(
         request.socket,
         '408 Request Timeout',

@@ -5,13 +5,12 @@ import {
   type Capabilities,
   isKeyName,
   type KeyBackend,
-  type KeyPatch,
   type KeyRecord,
   kmsError,
   type Notice,
   XCHACHA20_POLY1305,
 } from '@kms/core'
-import { openXChaCha, sealXChaCha, syncDirectory } from '@kms/core/internal'
+import { openXChaCha, patchKey, sealXChaCha, syncDirectory } from '@kms/core/internal'
 import { archiveStore } from './archive-store.ts'
 import type { Entry } from './key-file.ts'
 import { keyOf, type LocalStore } from './local-store.ts'
@@ -248,7 +247,7 @@ export function createLocalBackend({ store, root, notify }: LocalBackendOptions)
         const added = aliases.filter((alias) => !record.aliases.includes(alias))
         const writeAliases = await claimAliases(keyId, added)
         await writeAliases()
-        const saved = await saveRecord(patched(record, patch))
+        const saved = await saveRecord(patchKey(record, patch))
         await dropAliases(record.aliases.filter((alias) => !aliases.includes(alias)))
         return saved
       }),
@@ -326,24 +325,4 @@ export function createLocalBackend({ store, root, notify }: LocalBackendOptions)
 
 function invalidName(path: string): Error {
   return kmsError('ValidationError', { path, reason: 'names have 1 to 128 of A-Z a-z 0-9 . _ -' })
-}
-
-/** The record with a patch applied: absent members stay, `null` clears. */
-function patched(record: KeyRecord, patch: KeyPatch): KeyRecord {
-  const { deletionAt, stateBeforeDeletion, rotationPeriodDays, ...rest } = record
-  return {
-    ...rest,
-    aliases: [...(patch.aliases ?? record.aliases)],
-    description: patch.description ?? record.description,
-    tags: patch.tags === undefined ? record.tags : new Map(patch.tags),
-    state: patch.state ?? record.state,
-    ...optional('deletionAt', patch.deletionAt, deletionAt),
-    ...optional('stateBeforeDeletion', patch.stateBeforeDeletion, stateBeforeDeletion),
-    ...optional('rotationPeriodDays', patch.rotationPeriodDays, rotationPeriodDays),
-  }
-}
-
-function optional<K extends string, V>(name: K, change: V | null | undefined, stored: V | undefined) {
-  const value = change === undefined ? stored : change
-  return (value === undefined || value === null ? {} : { [name]: value }) as { readonly [P in K]?: V }
 }

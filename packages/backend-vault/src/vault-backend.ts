@@ -10,13 +10,14 @@ import {
   type Realm,
   VAULT_TRANSIT,
 } from '@kms/core'
+import { patchKey } from '@kms/core/internal'
 import type { KeyReader } from './keys/key-reader.ts'
 import { type KeyView, viewOf } from './keys/key-view.ts'
 import { createKeyViews } from './keys/key-views.ts'
 import type { KvRecords } from './keys/kv-records.ts'
 import type { NameClaims } from './keys/name-claims.ts'
 import { REALM_RECORD, readRealm } from './keys/realm-record.ts'
-import { newStoredKey, patchStoredKey, type StoredKey } from './keys/record-file.ts'
+import { newStoredKey, type StoredKey } from './keys/record-file.ts'
 import type { Transit } from './keys/transit.ts'
 import type { TransitKey } from './keys/transit-key.ts'
 import { createWrapping } from './keys/wrapping.ts'
@@ -181,7 +182,7 @@ export function createVaultBackend(options: VaultBackendOptions): KeyBackend {
         const added = wanted.filter((alias) => !aliases.includes(alias))
         const taken = await claims.takeAliases(operation, keyId, added)
         try {
-          const saved = await save(operation, view, patchStoredKey(view.stored, patch))
+          const saved = await save(operation, view, patchKey(view.stored, patch))
           await claims.freeAliases(
             operation,
             keyId,

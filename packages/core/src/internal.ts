@@ -6,6 +6,7 @@ export { decodeBase64 } from './bytes/base64.ts'
 export { label, lp, u32 } from './bytes/framing.ts'
 export { parseStrictJson, type StrictJsonResult } from './bytes/strict-json.ts'
 export { DEFAULT_SECRET_DIRS, isWithin, readSecretFile } from './config/read-secret-file.ts'
+export { patchKey } from './keys/patch-key.ts'
 export {
   type OpenSealedResult,
   openSealedBytes,

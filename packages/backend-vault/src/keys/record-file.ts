@@ -1,4 +1,4 @@
-import type { KeyPatch, KeyState, NewKey } from '@kms/core'
+import type { KeyState, NewKey } from '@kms/core'
 import { z } from 'zod'
 
 /** What we keep of a key in KV; everything about its versions is Transit's. Times in milliseconds since the epoch. */
@@ -162,24 +162,4 @@ export function newStoredKey(key: NewKey, state: StoredKey['state'], createdAt: 
     origin: material === undefined ? 'KMS' : 'EXTERNAL',
     adopted: false,
   }
-}
-
-/** The record with a patch applied: absent members stay, `null` clears. */
-export function patchStoredKey(key: StoredKey, patch: KeyPatch): StoredKey {
-  const { deletionAt, stateBeforeDeletion, rotationPeriodDays, ...rest } = key
-  return {
-    ...rest,
-    aliases: [...(patch.aliases ?? key.aliases)],
-    description: patch.description ?? key.description,
-    tags: patch.tags === undefined ? key.tags : new Map(patch.tags),
-    state: patch.state ?? key.state,
-    ...optional('deletionAt', patch.deletionAt, deletionAt),
-    ...optional('stateBeforeDeletion', patch.stateBeforeDeletion, stateBeforeDeletion),
-    ...optional('rotationPeriodDays', patch.rotationPeriodDays, rotationPeriodDays),
-  }
-}
-
-function optional<K extends string, V>(name: K, change: V | null | undefined, stored: V | undefined) {
-  const value = change === undefined ? stored : change
-  return (value === undefined || value === null ? {} : { [name]: value }) as { readonly [P in K]?: V }
 }

@@ -5,6 +5,7 @@ import { Secret } from '../config/secret.ts'
 import { XCHACHA20_POLY1305 } from '../envelope/envelope.ts'
 import { isKmsError, type KmsError, kmsError } from '../errors/kms-error.ts'
 import type { Capabilities, KeyBackend, KeyRecord, UnwrapRequest, WrapRequest } from '../keys/key-backend.ts'
+import { patchKey } from '../keys/patch-key.ts'
 import { type Random, systemRandom } from '../random.ts'
 import { createFaults, type Faults } from './faults.ts'
 import { archiveMemoryStore, restoreMemoryStore } from './memory-archive.ts'
@@ -204,20 +205,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
       )
       for (const alias of record.aliases) store.aliases.delete(alias)
       for (const alias of aliases) store.aliases.set(alias, keyId)
-      const { deletionAt, stateBeforeDeletion, rotationPeriodDays, ...rest } = record
-      return save(
-        {
-          ...rest,
-          aliases: [...aliases],
-          description: patch.description ?? record.description,
-          tags: patch.tags === undefined ? record.tags : new Map(patch.tags),
-          state: patch.state ?? record.state,
-          ...optional('deletionAt', patch.deletionAt, deletionAt),
-          ...optional('stateBeforeDeletion', patch.stateBeforeDeletion, stateBeforeDeletion),
-          ...optional('rotationPeriodDays', patch.rotationPeriodDays, rotationPeriodDays),
-        },
-        versions,
-      )
+      return save(patchKey(record, patch), versions)
     },
 
     async rotate(keyId, etag) {
@@ -306,7 +294,3 @@ function byBytes(a: string, b: string): number {
 }
 
 /** A patched member: absent stays, `null` clears. */
-function optional<K extends string, V>(name: K, patched: V | null | undefined, stored: V | undefined) {
-  const value = patched === undefined ? stored : patched
-  return (value === undefined || value === null ? {} : { [name]: value }) as { readonly [P in K]?: V }
-}

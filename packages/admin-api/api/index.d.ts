@@ -37,19 +37,6 @@ export interface AuthenticatorOptions {
 }
 export declare function createAuthenticator(options: AuthenticatorOptions): (request: ReceivedRequest, maxBodyBytes?: number) => Promise<AuthenticatedRequest>;
 
-// access/decisions.d.ts
-import type { AuditRecord } from '@kms/core';
-export interface Decision {
-    readonly action: string;
-    readonly keyId: string | undefined;
-    readonly decision: AuditRecord['decision'];
-}
-export interface Decisions {
-    readonly all: readonly Decision[];
-    add(action: string, keyId: string | undefined, allowed: boolean): void;
-}
-export declare function createDecisions(): Decisions;
-
 // access/failure-throttle.d.ts
 import type { Clock } from '@kms/core';
 export interface FailureThrottleOptions {
@@ -64,9 +51,9 @@ export declare function createFailureThrottle(options: FailureThrottleOptions): 
 
 // access/gate.d.ts
 import { type Authorize, type EncryptionContext } from '@kms/core';
+import type { Decisions } from '@kms/core/internal';
 import type { Authorizer } from '@kms/iam';
 import type { AuthenticatedRequest } from './authenticate.ts';
-import type { Decisions } from './decisions.ts';
 export type Permission = readonly [string, ...string[]];
 export interface Gate {
     readonly authorize: Authorize;

@@ -9,11 +9,11 @@ import {
   kmsError,
   systemClock,
 } from '@kms/core'
+import { createDecisions, type Decisions, decisionRecord } from '@kms/core/internal'
 import { type CredentialStore, createAuthorizer, type IamDirectory, isIamError, type Sts } from '@kms/iam'
 import { isSigV4Error } from '@kms/sigv4'
 import { type Context, Hono } from 'hono'
 import { type AuthenticatedRequest, createAuthenticator, type Guard } from './access/authenticate.ts'
-import { createDecisions, type Decisions } from './access/decisions.ts'
 import { createFailureThrottle } from './access/failure-throttle.ts'
 import { createGate, denied, type Gate, type Permission } from './access/gate.ts'
 import { judgeRefusal } from './access/judge-refusal.ts'
@@ -423,20 +423,11 @@ function auditRecords(trace: Trace, outcome: AuditRecord['outcome']): AuditRecor
   if (authenticated === undefined || decisions === undefined) return []
   const { principal, peer } = authenticated
   const reads = route !== undefined && effectOf(route) === 'read'
+  const operation = route?.operation ?? trace.operation ?? 'sts'
+  const origin = { plane: 'admin', operation, principal, address: peer.address, requestId } as const
   return decisions.all
     .filter(({ decision }) => decision === 'deny' || !reads)
-    .map(({ action, keyId, decision }) => ({
-      plane: 'admin',
-      operation: route?.operation ?? trace.operation ?? 'sts',
-      action,
-      decision,
-      outcome: decision === 'deny' ? 'AccessDenied' : outcome,
-      principal: principal.name,
-      ...(principal.accessKeyId === undefined ? {} : { accessKeyId: principal.accessKeyId }),
-      ...(peer.address === undefined ? {} : { address: peer.address }),
-      requestId,
-      ...(keyId === undefined ? {} : { keyId }),
-    }))
+    .map((decision) => decisionRecord(decision, outcome, origin))
 }
 
 function retryAfter({ retryAfterSeconds }: PublicError): readonly string[] {

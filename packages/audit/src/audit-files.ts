@@ -25,7 +25,7 @@ export interface AuditFilesOptions {
   readonly whenFull: 'block' | 'drop'
   /** A file that is larger is followed by a new one. */
   readonly maxFileBytes: number
-  /** How many of 100 records of the data plane are kept; denials and errors always are. */
+  /** How many of 100 uses of keys on the data plane are kept; denials, errors and changes always are. */
   readonly dataPercent: number
   readonly clock?: Clock
   readonly random?: Random
@@ -213,8 +213,10 @@ export async function createAuditFiles(options: AuditFilesOptions): Promise<Audi
     for (const each of taken) each.resolve()
   }
 
-  function sampledOut({ plane, decision, outcome }: AuditRecord): boolean {
-    if (plane === 'admin' || decision === 'deny' || outcome !== 'ok' || options.dataPercent >= 100) return false
+  function sampledOut({ plane, decision, outcome, keyId }: AuditRecord): boolean {
+    if (options.dataPercent >= 100 || plane === 'admin' || decision === 'deny' || outcome !== 'ok') return false
+    // What is about no key is a change.
+    if (keyId === undefined) return false
     return random(2).readUInt16BE() >= (options.dataPercent / 100) * 65_536
   }
 

@@ -179,6 +179,15 @@ describe('samples of the data plane', () => {
     expect((await verifyAudit(directory)).problems).toEqual([])
   })
 
+  it('never leave out a change, which is about no key', async () => {
+    const { open: openFiles } = await createFixture()
+    const files = await openFiles({ dataPercent: 0 })
+    const { keyId: _, ...about } = decrypted
+    for (let i = 0; i < 50; i++) await files.record([{ ...about, plane: 'data', action: 's3:PutBucketPolicy' }])
+    expect(files.statistics()).toMatchObject({ records: 50, skipped: 0 })
+    await files.close()
+  })
+
   it.each([
     [0, 0],
     [100, 50],

@@ -172,13 +172,12 @@ export interface RestoreReport {
 }
 
 // audit/audit-sink.d.ts
-import type { ErrorCode } from '../errors/catalogue.ts';
 export interface AuditRecord {
     readonly plane: 'admin' | 'data';
     readonly operation: string;
     readonly action: string;
     readonly decision: 'allow' | 'deny';
-    readonly outcome: 'ok' | ErrorCode;
+    readonly outcome: string;
     readonly principal: string;
     readonly accessKeyId?: string;
     readonly address?: string;
@@ -969,6 +968,7 @@ export interface KeyBackend {
     readonly algorithm: WrapAlgorithm;
     readonly capabilities: Capabilities;
     readonly credentialsExpireAt?: number | undefined;
+    readonly breakerOpen?: boolean | undefined;
     create(key: NewKey): Promise<KeyRecord>;
     describe(name: string): Promise<KeyRecord>;
     list(page: {
@@ -1411,6 +1411,7 @@ export interface ManagerStatus {
     readonly backendSummary: Readonly<Record<string, string | number | boolean | null>> | undefined;
     readonly healthy: boolean | undefined;
     readonly credentialsExpireAt: number | undefined;
+    readonly breakerOpen: boolean | undefined;
     readonly cache: CacheStatistics | undefined;
     readonly capabilities: Capabilities | undefined;
     readonly retiredBackends: readonly Realm[];

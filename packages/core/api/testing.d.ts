@@ -824,6 +824,7 @@ export interface KeyBackend {
     readonly algorithm: WrapAlgorithm;
     readonly capabilities: Capabilities;
     readonly credentialsExpireAt?: number | undefined;
+    readonly breakerOpen?: boolean | undefined;
     create(key: NewKey): Promise<KeyRecord>;
     describe(name: string): Promise<KeyRecord>;
     list(page: {

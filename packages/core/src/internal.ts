@@ -1,6 +1,13 @@
 // Shared between the packages of this repository; not part of the public API.
 export type { HeldEntry } from './archive/decide-restore.ts'
 export { type RestoreStep, type RestoreTarget, surveyRestore } from './archive/restore-steps.ts'
+export {
+  createDecisions,
+  type Decision,
+  type DecisionOrigin,
+  type Decisions,
+  decisionRecord,
+} from './audit/decisions.ts'
 export { openXChaCha, sealXChaCha, XCHACHA_OVERHEAD } from './bytes/aead.ts'
 export { decodeBase64 } from './bytes/base64.ts'
 export { label, lp, u32 } from './bytes/framing.ts'

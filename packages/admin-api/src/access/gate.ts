@@ -1,7 +1,7 @@
 import { type Authorize, type EncryptionContext, kmsError } from '@kms/core'
+import type { Decisions } from '@kms/core/internal'
 import type { Authorizer, RequestContext } from '@kms/iam'
 import type { AuthenticatedRequest } from './authenticate.ts'
-import type { Decisions } from './decisions.ts'
 
 /** Actions of which one is enough; the first names the operation itself. */
 export type Permission = readonly [string, ...string[]]

@@ -1,8 +1,6 @@
-import type { ErrorCode } from '../errors/catalogue.ts'
-
 /** One decision about a caller, and what became of what it asked for. Nothing in it is secret. */
 export interface AuditRecord {
-  /** Where it was asked. Records of the data plane may be sampled; denials and errors never are. */
+  /** Where it was asked. What keys were used for on the data plane may be sampled; denials, errors and changes never are. */
   readonly plane: 'admin' | 'data'
   /** What was asked for, by the name of the operation. */
   readonly operation: string
@@ -10,7 +8,7 @@ export interface AuditRecord {
   readonly action: string
   readonly decision: 'allow' | 'deny'
   /** How it ended: `ok`, or the code of the error the caller was told. */
-  readonly outcome: 'ok' | ErrorCode
+  readonly outcome: string
   readonly principal: string
   readonly accessKeyId?: string
   readonly address?: string

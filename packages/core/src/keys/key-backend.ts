@@ -149,6 +149,8 @@ export interface KeyBackend {
    * none, and where they do not end.
    */
   readonly credentialsExpireAt?: number | undefined
+  /** Whether requests to its peer are kept back because it did not answer the last ones. Absent where there is no peer. */
+  readonly breakerOpen?: boolean | undefined
 
   /**
    * Makes a key with version 1 (or the last version of a destroyed key of that id + 1), durable before it returns.

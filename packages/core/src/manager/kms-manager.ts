@@ -139,6 +139,7 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
         backendSummary: config === undefined ? undefined : schema.driver(config.backend_type).summary(config),
         healthy: snapshot === undefined ? undefined : probe.healthy,
         credentialsExpireAt: snapshot?.active.backend.credentialsExpireAt,
+        breakerOpen: snapshot?.active.backend.breakerOpen,
         cache: snapshot?.cache?.statistics(),
         capabilities: snapshot?.active.backend.capabilities,
         retiredBackends: [...stores.keys()].filter((realm) => realm !== active),

@@ -134,6 +134,8 @@ export interface ManagerStatus {
   readonly healthy: boolean | undefined
   /** When the credentials of the active store end, if they do; milliseconds since the epoch. */
   readonly credentialsExpireAt: number | undefined
+  /** Whether requests to the peer of the active store are kept back; `undefined` where it has none. */
+  readonly breakerOpen: boolean | undefined
   readonly cache: CacheStatistics | undefined
   readonly capabilities: Capabilities | undefined
   readonly retiredBackends: readonly Realm[]

@@ -117,6 +117,7 @@ export async function openVaultStore(document: ConfigDocument, options: OpenVaul
         claims,
         clock,
         tokenExpiresAt: credentials.expiresAt,
+        breaker,
         release,
       })
       return { backend, initialised: found.initialised, notes }

@@ -21,6 +21,7 @@ import { newStoredKey, type StoredKey } from './keys/record-file.ts'
 import type { Transit } from './keys/transit.ts'
 import type { TransitKey } from './keys/transit-key.ts'
 import { createWrapping } from './keys/wrapping.ts'
+import type { Breaker } from './transport/breaker.ts'
 import type { Operation, Operations } from './transport/operation.ts'
 import type { VaultClient } from './transport/vault-client.ts'
 
@@ -35,6 +36,7 @@ export interface VaultBackendOptions {
   readonly clock: Clock
   /** When the token expires, in milliseconds since the epoch, if it does. */
   readonly tokenExpiresAt: () => number | undefined
+  readonly breaker: Pick<Breaker, 'open'>
   /** Ends what keeps the token, and the connections. */
   readonly release: () => Promise<void>
 }
@@ -65,7 +67,8 @@ const LIST_WIDTH = 16
  * - a record written without a rotation (rotate): nothing but another etag.
  */
 export function createVaultBackend(options: VaultBackendOptions): KeyBackend {
-  const { realm, client, operations, records, transit, reader, claims, clock, tokenExpiresAt, release } = options
+  const { realm, client, operations, records, transit, reader, claims, clock, tokenExpiresAt, breaker, release } =
+    options
   const views = createKeyViews(reader, clock)
   const wrapping = createWrapping({ realm, transit, views, place: client.place })
   let closing: Promise<void> | undefined
@@ -109,6 +112,10 @@ export function createVaultBackend(options: VaultBackendOptions): KeyBackend {
 
     get credentialsExpireAt() {
       return tokenExpiresAt()
+    },
+
+    get breakerOpen() {
+      return breaker.open
     },
 
     create: (key) =>

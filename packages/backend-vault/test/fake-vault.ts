@@ -157,6 +157,7 @@ export function createFakeVault(): FakeVault {
       claims: createNameClaims(reader, transit),
       clock,
       tokenExpiresAt: () => undefined,
+      breaker: { open: false },
       release: async () => {},
     })
     return {

@@ -16,9 +16,10 @@ describe('createBreaker', () => {
   it('opens after five failures in a row, and says why', () => {
     fail(4)
     expect(breaker.admit()).toBe(true)
+    expect(breaker.open).toBe(false)
     fail(1)
     expect(breaker.admit()).toBe(false)
-    expect(breaker).toMatchObject({ waitMs: 250, reason: 'it is sealed (503)' })
+    expect(breaker).toMatchObject({ open: true, waitMs: 250, reason: 'it is sealed (503)' })
   })
 
   it('does not count failures with a success between them', () => {
@@ -37,7 +38,7 @@ describe('createBreaker', () => {
     expect([breaker.admit(), breaker.admit(), breaker.admit()]).toEqual([true, false, false])
     breaker.succeeded()
     expect([breaker.admit(), breaker.admit()]).toEqual([true, true])
-    expect(breaker.waitMs).toBe(0)
+    expect(breaker).toMatchObject({ open: false, waitMs: 0 })
   })
 
   it('probes ever more rarely, but never more than 4 s apart', () => {

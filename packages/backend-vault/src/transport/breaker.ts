@@ -4,6 +4,8 @@ import type { Clock } from '@kms/core'
 export interface Breaker {
   /** Whether an operation may begin. Of those that ask while it is half open, one may: the probe. */
   admit(): boolean
+  /** Whether requests are kept back, but for probes. */
+  readonly open: boolean
   /** Milliseconds until the next probe; 0 unless it is open. */
   readonly waitMs: number
   /** What the last failure was; public. */
@@ -32,6 +34,9 @@ export function createBreaker(clock: Clock): Breaker {
   return {
     get reason() {
       return reason
+    },
+    get open() {
+      return probeAt !== undefined
     },
     get waitMs() {
       return probeAt === undefined ? 0 : Math.max(0, probeAt - clock.now())

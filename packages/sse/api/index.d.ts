@@ -4,7 +4,7 @@
 // index.d.ts
 export { type CopyBody, copyBody } from './copy-body.ts';
 export type { EncryptedMode, EncryptionMode } from './encryption-mode.ts';
-export type { BucketKeyLimits } from './keys/bucket-keys.ts';
+export type { BucketKeyLimits, BucketKeyStatistics } from './keys/bucket-keys.ts';
 export { type KeyUse, keyUseOf } from './keys/key-blob.ts';
 export { type AdmitUnwrapRequest, type AdmitWrapRequest, dataPlaneKeyWrapping, type KeyWrapping, type WrappedKey, } from './keys/key-wrapping.ts';
 export type { ObjectName } from './keys/object-name.ts';
@@ -78,6 +78,12 @@ export interface BucketKeys {
         readonly authorize: Authorize;
     }): Promise<BucketKey>;
     clear(): void;
+    statistics(): BucketKeyStatistics;
+}
+export interface BucketKeyStatistics {
+    readonly hits: number;
+    readonly misses: number;
+    readonly entries: number;
 }
 export interface BucketKeysOptions extends BucketKeyLimits {
     readonly keys: KeyWrapping;
@@ -182,6 +188,7 @@ export interface MakeObjectKey {
         readonly mode: 'plain';
     }>;
     readonly authorize: Authorize;
+    readonly ownUse?: Authorize | undefined;
 }
 export interface MadeObjectKey {
     readonly objectKey: Buffer;
@@ -197,6 +204,7 @@ export interface RecoverObjectKey {
     readonly keys: ObjectKeys;
     readonly customerKey: CustomerKey | undefined;
     readonly authorize: Authorize;
+    readonly ownUse?: Authorize | undefined;
     readonly offline: boolean;
     readonly wrongKey: () => Error;
 }
@@ -249,7 +257,7 @@ export declare function openSeal(seal: Buffer, under: SealingKey, binding: Uint8
 // object-cipher.d.ts
 import type { Buffer } from 'node:buffer';
 import { type Clock, type Random, type ServerKeys } from '@kms/core';
-import { type BucketKeyLimits } from './keys/bucket-keys.ts';
+import { type BucketKeyLimits, type BucketKeyStatistics } from './keys/bucket-keys.ts';
 import type { KeyWrapping } from './keys/key-wrapping.ts';
 import type { ObjectName } from './keys/object-name.ts';
 import type { OfflineKeys } from './keys/offline-keys.ts';
@@ -279,6 +287,7 @@ export interface ObjectCipher {
     rewrap(request: Rewrap): Promise<Rewrapped>;
     reseal(name: ObjectName, record: ObjectRecord): ObjectRecord;
     clear(): void;
+    statistics(): BucketKeyStatistics;
 }
 export declare function createObjectCipher(options: ObjectCipherOptions): ObjectCipher;
 
@@ -299,6 +308,7 @@ export interface OpenForRead {
     readonly record: ObjectRecord;
     readonly customerKey?: CustomerKey | undefined;
     readonly authorize: Authorize;
+    readonly ownUse?: Authorize | undefined;
     readonly range?: ByteRange | undefined;
     readonly part?: number | undefined;
 }
@@ -318,7 +328,7 @@ export interface ObjectPartInfo {
 export declare function inspectObject(name: ObjectName, metadata: Buffer, serverKeys: ServerKeys): ObjectInfo;
 export declare function inspectObjectParts(name: ObjectName, record: Pick<ObjectRecord, 'metadata' | 'parts'>, serverKeys: ServerKeys): readonly ObjectPartInfo[];
 export declare function openForRead(request: OpenForRead, keyring: ObjectKeyring, serverKeys: ServerKeys): Promise<ReadableObject>;
-export declare function verifiedKey({ name, record, customerKey, authorize }: Omit<OpenForRead, 'range' | 'part'>, metadata: ObjectMetadata, parts: PartTable, binding: Buffer, keyring: ObjectKeyring): Promise<Buffer | undefined>;
+export declare function verifiedKey({ name, record, customerKey, authorize, ownUse }: Omit<OpenForRead, 'range' | 'part'>, metadata: ObjectMetadata, parts: PartTable, binding: Buffer, keyring: ObjectKeyring): Promise<Buffer | undefined>;
 export declare function partTableOf(metadata: ObjectMetadata, bytes: Buffer): StoredPartTable;
 
 // object-record.d.ts
@@ -373,7 +383,7 @@ import { type BeginWrite, type FinishWrite, type SealedBody } from './object-wri
 import type { Sealing } from './record/sealed-details.ts';
 import { type TextMap } from './record/text-map.ts';
 import type { CustomerKey } from './request/customer-key.ts';
-export interface BeginUpload extends Pick<BeginWrite, 'name' | 'encryption' | 'authorize'> {
+export interface BeginUpload extends Pick<BeginWrite, 'name' | 'encryption' | 'authorize' | 'ownUse'> {
     readonly headers?: TextMap;
 }
 export interface NewUpload {
@@ -393,6 +403,7 @@ export interface SealPart {
     readonly number: number;
     readonly customerKey?: CustomerKey | undefined;
     readonly authorize: Authorize;
+    readonly ownUse?: Authorize | undefined;
     readonly size?: number;
     readonly md5?: boolean;
 }
@@ -441,6 +452,7 @@ export interface BeginWrite {
     readonly name: ObjectName;
     readonly encryption: WriteEncryption;
     readonly authorize: Authorize;
+    readonly ownUse?: Authorize | undefined;
     readonly size?: number;
     readonly md5?: boolean;
 }
@@ -467,7 +479,7 @@ export interface BegunObject {
     readonly stream: StreamSecrets | undefined;
     readonly salt: Buffer;
 }
-export declare function beginObject({ name, encryption, authorize }: Pick<BeginWrite, 'name' | 'encryption' | 'authorize'>, keyring: ObjectKeyring, random: Random, stream: boolean): Promise<BegunObject>;
+export declare function beginObject({ name, encryption, authorize, ownUse }: Pick<BeginWrite, 'name' | 'encryption' | 'authorize' | 'ownUse'>, keyring: ObjectKeyring, random: Random, stream: boolean): Promise<BegunObject>;
 export declare function beginWrite(request: BeginWrite, keyring: ObjectKeyring, sealing: Sealing): Promise<ObjectWrite>;
 
 // record/byte-reader.d.ts

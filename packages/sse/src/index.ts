@@ -1,6 +1,6 @@
 export { type CopyBody, copyBody } from './copy-body.ts'
 export type { EncryptedMode, EncryptionMode } from './encryption-mode.ts'
-export type { BucketKeyLimits } from './keys/bucket-keys.ts'
+export type { BucketKeyLimits, BucketKeyStatistics } from './keys/bucket-keys.ts'
 export { type KeyUse, keyUseOf } from './keys/key-blob.ts'
 export {
   type AdmitUnwrapRequest,

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer'
 import { type Clock, type Random, type ServerKeys, systemClock, systemRandom } from '@kms/core'
-import { type BucketKeyLimits, createBucketKeys } from './keys/bucket-keys.ts'
+import { type BucketKeyLimits, type BucketKeyStatistics, createBucketKeys } from './keys/bucket-keys.ts'
 import type { KeyWrapping } from './keys/key-wrapping.ts'
 import { createObjectKeyring } from './keys/object-keys.ts'
 import type { ObjectName } from './keys/object-name.ts'
@@ -78,6 +78,8 @@ export interface ObjectCipher {
   reseal(name: ObjectName, record: ObjectRecord): ObjectRecord
   /** Forgets and zeroes the bucket keys held in memory. */
   clear(): void
+  /** Of those. */
+  statistics(): BucketKeyStatistics
 }
 
 export function createObjectCipher(options: ObjectCipherOptions): ObjectCipher {
@@ -98,5 +100,6 @@ export function createObjectCipher(options: ObjectCipherOptions): ObjectCipher {
     rewrap: (request) => rewrap(request, keyring, serverKeys),
     reseal: (name, record) => resealRecord(name, record, sealing),
     clear: () => bucketKeys.clear(),
+    statistics: () => bucketKeys.statistics(),
   }
 }

@@ -23,6 +23,8 @@ export interface OpenForRead {
   readonly customerKey?: CustomerKey | undefined
   /** Asked with the id of the KMS key before it unwraps (SSE-KMS only). */
   readonly authorize: Authorize
+  /** Told the id of the KMS key before the service uses it for itself, nobody's permission asked (SSE-S3); may refuse by throwing. */
+  readonly ownUse?: Authorize | undefined
   /** Plaintext bytes wanted; all of them unless given. Throws `RangeError` for a range outside the object (`info.size` tells). */
   readonly range?: ByteRange | undefined
   /** Instead of a range, the number of one part of a multipart object. Throws `RangeError` when there is no such part. */
@@ -120,7 +122,7 @@ export async function openForRead(
  * caller.
  */
 export async function verifiedKey(
-  { name, record, customerKey, authorize }: Omit<OpenForRead, 'range' | 'part'>,
+  { name, record, customerKey, authorize, ownUse }: Omit<OpenForRead, 'range' | 'part'>,
   metadata: ObjectMetadata,
   parts: PartTable,
   binding: Buffer,
@@ -135,7 +137,7 @@ export async function verifiedKey(
   const wrongKey = () =>
     kmsError('AccessDenied', { reason: 'This is not the key the object was written with. Send that key.' })
   const object = { ...metadata, mode, name, binding, keys, offline: true }
-  const objectKey = await keyring.recover({ ...object, customerKey, authorize, wrongKey })
+  const objectKey = await keyring.recover({ ...object, customerKey, authorize, ownUse, wrongKey })
   const recordKey = unwrapRecordKey(protection.recordKey, objectKey, writeId)
   const verified =
     recordKey !== undefined && verifyRecordMac(protection.mac, recordKey, { ...metadata, mode, name, parts })

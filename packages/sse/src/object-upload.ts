@@ -19,7 +19,7 @@ import { requireFittingKey } from './request/presented-key.ts'
 import { createSealingStream } from './stream/sealing-stream.ts'
 import { type StreamSecrets, streamSecrets } from './stream/stream-header.ts'
 
-export interface BeginUpload extends Pick<BeginWrite, 'name' | 'encryption' | 'authorize'> {
+export interface BeginUpload extends Pick<BeginWrite, 'name' | 'encryption' | 'authorize' | 'ownUse'> {
   /** Content headers and user metadata, by lower-case name. */
   readonly headers?: TextMap
 }
@@ -50,6 +50,8 @@ export interface SealPart {
   readonly customerKey?: CustomerKey | undefined
   /** Asked with the id of the KMS key before it unwraps (SSE-KMS only). */
   readonly authorize: Authorize
+  /** Told the id of the KMS key before the service uses it for itself, nobody's permission asked (SSE-S3); may refuse by throwing. */
+  readonly ownUse?: Authorize | undefined
   readonly size?: number
   readonly md5?: boolean
 }
@@ -130,14 +132,14 @@ export async function sealPart(request: SealPart, keyring: ObjectKeyring, sealin
 }
 
 async function partSecrets(
-  { name, number, customerKey, authorize }: SealPart,
+  { name, number, customerKey, authorize, ownUse }: SealPart,
   upload: UploadRecord,
   binding: Buffer,
   salt: Buffer,
   keyring: ObjectKeyring,
 ): Promise<StreamSecrets | undefined> {
   requireFittingKey(upload.mode, customerKey)
-  const objectKey = await uploadKey({ name, customerKey, authorize }, upload, binding, keyring)
+  const objectKey = await uploadKey({ name, customerKey, authorize, ownUse }, upload, binding, keyring)
   if (objectKey === undefined) return undefined
   try {
     return streamSecrets(objectKey, binding, number, salt)
@@ -147,18 +149,18 @@ async function partSecrets(
 }
 
 async function uploadKey(
-  request: Pick<SealPart, 'name' | 'customerKey' | 'authorize'>,
+  request: Pick<SealPart, 'name' | 'customerKey' | 'authorize' | 'ownUse'>,
   { mode, context, bucketKey, secrets, writeId }: UploadRecord,
   binding: Buffer,
   keyring: ObjectKeyring,
 ): Promise<Buffer | undefined> {
   if (mode === 'plain' || secrets === undefined) return undefined
-  const { name, customerKey, authorize } = request
+  const { name, customerKey, authorize, ownUse } = request
   const keys = decodeObjectKeys(secrets.keys)
   const wrongKey = () =>
     kmsError('InvalidRequest', { reason: 'This is not the key the multipart upload was begun with. Send that key.' })
   const object = { name, binding, mode, context, bucketKey, keys, offline: false }
-  const objectKey = await keyring.recover({ ...object, customerKey, authorize, wrongKey })
+  const objectKey = await keyring.recover({ ...object, customerKey, authorize, ownUse, wrongKey })
   // The right object's key opens the record key; whatever else a swapped blob may have led to does not.
   const recordKey = unwrapRecordKey(secrets.wrappedRecordKey, objectKey, writeId)
   if (recordKey === undefined) {

@@ -20,6 +20,8 @@ export interface BeginWrite {
   readonly encryption: WriteEncryption
   /** Asked with the id of the KMS key before it wraps (SSE-KMS only). */
   readonly authorize: Authorize
+  /** Told the id of the KMS key before the service uses it for itself, nobody's permission asked (SSE-S3); may refuse by throwing. */
+  readonly ownUse?: Authorize | undefined
   /** Plaintext bytes, where known; another number is refused then. */
   readonly size?: number
   /** Whether {@link SealedBody.md5} is needed although the mode's ETag is not an MD5 (the client sent Content-MD5). */
@@ -68,7 +70,7 @@ export interface BegunObject {
  * `stream`, also those of its only stream.
  */
 export async function beginObject(
-  { name, encryption, authorize }: Pick<BeginWrite, 'name' | 'encryption' | 'authorize'>,
+  { name, encryption, authorize, ownUse }: Pick<BeginWrite, 'name' | 'encryption' | 'authorize' | 'ownUse'>,
   keyring: ObjectKeyring,
   random: Random,
   stream: boolean,
@@ -82,7 +84,7 @@ export async function beginObject(
     return { fields, secrets: undefined, use: undefined, stream: undefined, salt: Buffer.alloc(0) }
   }
   const binding = objectBinding(name, writeId)
-  const { objectKey, keys, use } = await keyring.make({ name, binding, encryption, authorize })
+  const { objectKey, keys, use } = await keyring.make({ name, binding, encryption, authorize, ownUse })
   const recordKey = random(32)
   try {
     const salt = stream ? random(STREAM_SALT_BYTES) : Buffer.alloc(0)

@@ -33,6 +33,20 @@ describe('bucket keys', () => {
     expect([seen.size, kms.calls.wrap, kms.calls.admitWrap]).toEqual([1, 1, 1000])
   })
 
+  it('say how often they were of use', async () => {
+    const { bucketKeys, write } = setup()
+    expect(bucketKeys.statistics()).toEqual({ hits: 0, misses: 0, entries: 0 })
+    const [{ envelope, id }] = await Promise.all([write(), write(), write()])
+    await write()
+    // Three that came at once waited for one.
+    expect(bucketKeys.statistics()).toEqual({ hits: 1, misses: 3, entries: 2 })
+    await bucketKeys.forReading(scope, { envelope, id, authorize: anyone })
+    expect(bucketKeys.statistics()).toEqual({ hits: 2, misses: 3, entries: 2 })
+    bucketKeys.clear()
+    await bucketKeys.forReading(scope, { envelope, id, authorize: anyone })
+    expect(bucketKeys.statistics()).toEqual({ hits: 2, misses: 4, entries: 1 })
+  })
+
   it('ask once for writes that come all at once', async () => {
     const { kms, write } = setup()
     const all = await Promise.all(Array.from({ length: 100 }, () => write()))

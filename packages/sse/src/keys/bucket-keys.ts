@@ -52,6 +52,15 @@ export interface BucketKeys {
   ): Promise<BucketKey>
   /** Forgets and zeroes every key. */
   clear(): void
+  statistics(): BucketKeyStatistics
+}
+
+/** How often bucket keys kept in memory were of use, since the cipher was made. */
+export interface BucketKeyStatistics {
+  readonly hits: number
+  readonly misses: number
+  /** Bucket keys kept for new objects, and for reading. */
+  readonly entries: number
 }
 
 interface Held {
@@ -75,6 +84,8 @@ export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
   const reading = new LRUCache<string, Buffer>({ ...bounds, dispose: (key) => key.fill(0) })
   const making = new Map<string, Promise<string>>()
   let sweeping = false
+  let hits = 0
+  let misses = 0
 
   /** A key nobody asks for any more is zeroed too: at most one lifetime after its own. */
   function sweepLater(): void {
@@ -115,9 +126,15 @@ export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
       const admitted = await keys.admitWrap(request)
       const wanted = writingName(scope, admitted)
       // More than one round only when others used up or displaced a key between its making and this request's turn.
+      let waited = false
       for (let name = wanted; ; ) {
         const found = use(name)
-        if (found !== undefined) return found
+        if (found !== undefined) {
+          if (!waited) hits += 1
+          return found
+        }
+        if (!waited) misses += 1
+        waited = true
         let underWay = making.get(wanted)
         if (underWay === undefined) {
           underWay = make(scope, admitted.keyId, request.authorize).finally(() => making.delete(wanted))
@@ -132,7 +149,11 @@ export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
       const context = bucketContext(scope.mode, scope.bucket, scope.context)
       const name = readingName(envelope, context)
       const held = reading.get(name)
-      if (held !== undefined) return copyOf(id, held)
+      if (held !== undefined) {
+        hits += 1
+        return copyOf(id, held)
+      }
+      misses += 1
       const key = await keys.unwrap({ envelope, context, authorize })
       reading.set(name, Buffer.from(key))
       sweepLater()
@@ -143,6 +164,8 @@ export function createBucketKeys(options: BucketKeysOptions): BucketKeys {
       writing.clear()
       reading.clear()
     },
+
+    statistics: () => ({ hits, misses, entries: writing.size + reading.size }),
   }
 }
 

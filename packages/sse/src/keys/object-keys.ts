@@ -36,6 +36,7 @@ export interface MakeObjectKey {
   readonly binding: Buffer
   readonly encryption: Exclude<WriteEncryption, { readonly mode: 'plain' }>
   readonly authorize: Authorize
+  readonly ownUse?: Authorize | undefined
 }
 
 export interface MadeObjectKey {
@@ -54,6 +55,7 @@ export interface RecoverObjectKey {
   readonly keys: ObjectKeys
   readonly customerKey: CustomerKey | undefined
   readonly authorize: Authorize
+  readonly ownUse?: Authorize | undefined
   /** Whether an offline copy may be used: for reading, never to write more under the key. */
   readonly offline: boolean
   readonly wrongKey: () => Error
@@ -68,6 +70,7 @@ export function createObjectKeyring({ keys, bucketKeys, offline, random }: Objec
     binding,
     encryption,
     authorize,
+    ownUse = nobodyAsks,
     objectKey,
   }: MakeObjectKey & { readonly objectKey: Buffer }): Promise<Omit<MadeObjectKey, 'objectKey'>> {
     if (encryption.mode === 'SSE-C') {
@@ -78,7 +81,7 @@ export function createObjectKeyring({ keys, bucketKeys, offline, random }: Objec
     const kms = mode === 'SSE-KMS'
     const context: EncryptionContext = kms ? encryption.context : new Map()
     const named = kms && encryption.keyName !== undefined ? { key: encryption.keyName } : {}
-    const request = { ...named, authorize: kms ? authorize : nobodyAsks }
+    const request = { ...named, authorize: kms ? authorize : ownUse }
     if (encryption.bucketKey) {
       const { bucketKey, wrapped } = await bucketKeys.forWriting({ bucket: name.bucket, mode, context }, request)
       const seal = sealObjectKey(objectKey, bucketKey, binding, random)
@@ -166,7 +169,7 @@ export function createObjectKeyring({ keys, bucketKeys, offline, random }: Objec
         throw opened.problem === 'wrong-key' ? request.wrongKey() : damagedKeys()
       }
       if (stored.kind !== (bucketKey ? 'bucket key' : 'envelope')) throw damagedKeys()
-      const authorize = mode === 'SSE-KMS' ? request.authorize : nobodyAsks
+      const authorize = mode === 'SSE-KMS' ? request.authorize : (request.ownUse ?? nobodyAsks)
       const objectKey = request.offline ? await recoverOffline(request, stored, authorize) : undefined
       return objectKey ?? recoverFromKms(request, stored, authorize)
     },

@@ -40,18 +40,24 @@ export interface Authenticator {
 export declare function createAuthenticator(options: AuthenticatorOptions): Authenticator;
 
 // log-entry.d.ts
+import type { EncryptionMode } from '@kms/sse';
 export type S3LogEntry = {
     readonly event: 'request';
     readonly requestId: string;
     readonly operation: string | undefined;
     readonly method: string;
-    readonly path: string;
+    readonly bucket: string | undefined;
     readonly principal: string | undefined;
     readonly accessKeyId: string | undefined;
     readonly address: string | undefined;
+    readonly mode: EncryptionMode | undefined;
+    readonly keyId: string | undefined;
     readonly status: number;
     readonly code: string | undefined;
+    readonly receivedBytes: number;
+    readonly sentBytes: number;
     readonly milliseconds: number;
+    readonly totalMilliseconds: number;
 } | {
     readonly event: 'failure';
     readonly requestId: string;
@@ -96,6 +102,7 @@ export declare function receiveIncoming(incoming: IncomingMessage): ReceivedRequ
 
 // s3-api.d.ts
 import type { RequestListener } from 'node:http';
+import { type AuditSink } from '@kms/core';
 import { type CredentialStore } from '@kms/iam';
 import type { ObjectCipher } from '@kms/sse';
 import { Hono } from 'hono';
@@ -118,6 +125,8 @@ export interface S3ApiOptions {
     readonly peer?: (request: ReceivedRequest) => Peer;
     readonly guard?: Guard;
     readonly throttle?: FailureThrottle;
+    readonly audit?: AuditSink;
+    readonly elapsed?: () => number;
     readonly log?: (entry: S3LogEntry) => void;
 }
 export interface S3Api {

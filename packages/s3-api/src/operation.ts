@@ -19,6 +19,8 @@ export interface Operation {
   variant?(request: Pick<S3Call, 'header' | 'query'>): Operation | undefined
   /** Checksums among the headers are of the object it makes, not of its body. */
   readonly checksumsOfObject?: true
+  /** It makes, changes or removes a bucket, which is recorded. */
+  readonly changesBucket?: true
   /** The bucket is about to be made. */
   readonly makesBucket?: true
   handle(call: S3Call): Promise<Reply> | Reply

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
+import { type AuditSink, isKmsError } from '@kms/core'
+import { createDecisions } from '@kms/core/internal'
 import { type CredentialStore, createAuthorizer } from '@kms/iam'
 import { createVerifier } from '@kms/sigv4'
 import type { ObjectCipher } from '@kms/sse'
@@ -9,10 +11,12 @@ import { type Authenticated, createAuthenticator, type FailureThrottle, type Gua
 import { createBucketPolicies } from './access/bucket-policies.ts'
 import { createFormAccess } from './access/form-access.ts'
 import { requestFacts } from './access/request-facts.ts'
+import { auditRecords } from './audit-records.ts'
+import type { CallNotes } from './call-notes.ts'
 import type { S3LogEntry } from './log-entry.ts'
 import { findOperation, type Operation } from './operation.ts'
 import { bucketOperations, objectOperations, serviceOperations } from './operations.ts'
-import { type Answer, answerOf, toResponse } from './reply/answer.ts'
+import { type Answer, answerOf, type Reply, toResponse } from './reply/answer.ts'
 import { errorAnswer, publicS3Error } from './reply/error-answer.ts'
 import { nodeListener } from './reply/node-listener.ts'
 import { findAddress } from './request/address.ts'
@@ -48,6 +52,10 @@ export interface S3ApiOptions {
   readonly peer?: (request: ReceivedRequest) => Peer
   readonly guard?: Guard
   readonly throttle?: FailureThrottle
+  /** Keeps a record of every use of a KMS key, every change of a bucket and every denial of an authenticated caller. */
+  readonly audit?: AuditSink
+  /** Milliseconds of a clock that only goes forward, for how long requests take; `performance.now` unless given. */
+  readonly elapsed?: () => number
   /** Must not throw. */
   readonly log?: (entry: S3LogEntry) => void
 }
@@ -62,10 +70,12 @@ export interface S3Api {
 /** What is known of a request by the time it is answered. */
 interface Trace {
   readonly requestId: string
+  /** Epoch milliseconds. */
+  readonly at: number
   readonly startedAt: number
   readonly received: ReceivedRequest
+  readonly notes: CallNotes
   operation?: Operation
-  authenticated?: Authenticated
 }
 
 /** Customer keys never count when they stand in a URL, which is logged along the way. */
@@ -73,9 +83,11 @@ const NEVER_IN_QUERY = /customer-key$/
 
 /** Makes the S3 API of a store. */
 export function createS3Api(options: S3ApiOptions): S3Api {
-  const { store, cipher, credentials, settings = {}, log } = options
+  const { store, cipher, credentials, settings = {}, log, audit } = options
   const { region, domains = [], allowInsecureSseC = false } = settings
   const now = options.now ?? Date.now
+  const elapsed = options.elapsed ?? (() => performance.now())
+  const admit = audit === undefined ? () => {} : () => audit.admit()
   const newId = options.requestId ?? randomUUID
   const authorizer = createAuthorizer({ now })
   const policies = createBucketPolicies()
@@ -103,37 +115,83 @@ export function createS3Api(options: S3ApiOptions): S3Api {
   const services = { store, cipher, now, region, authenticateForm }
 
   async function answer(received: ReceivedRequest): Promise<Answer> {
-    const trace: Trace = { requestId: newId(), startedAt: now(), received }
+    const trace: Trace = {
+      requestId: newId(),
+      at: now(),
+      startedAt: elapsed(),
+      received,
+      notes: {
+        authenticated: undefined,
+        bucket: undefined,
+        mode: undefined,
+        keyId: undefined,
+        body: undefined,
+        decisions: createDecisions(),
+        admit,
+      },
+    }
     const head = received.method === 'HEAD'
     try {
-      const answered = answerOf(trace.requestId, await serve(trace), head)
-      note(trace, answered.status, undefined)
-      return answered
+      const reply = await serve(trace)
+      if (audit !== undefined) await keepRecords(audit, trace, reply)
+      return noted(trace, answerOf(trace.requestId, reply, head), undefined)
     } catch (error) {
-      const told = publicS3Error(error)
-      if (told.status >= 500 && told.status !== 501) log?.({ event: 'failure', requestId: trace.requestId, error })
-      note(trace, told.status, told.code)
-      return errorAnswer(told, trace.requestId, received.rawPath, head)
+      const refusal = await recordRefusal(error, trace)
+      const told = publicS3Error(refusal)
+      if (told.status >= 500 && told.status !== 501) tellFailure(trace, refusal)
+      return noted(trace, errorAnswer(told, trace.requestId, received.rawPath, head), told.code)
+    }
+  }
+
+  function tellFailure({ requestId }: Trace, error: unknown): void {
+    log?.({ event: 'failure', requestId, error })
+  }
+
+  async function keepRecords(sink: AuditSink, trace: Trace, { stream }: Reply): Promise<void> {
+    try {
+      await sink.record(auditRecords(trace.notes, 'ok', originOf(trace)))
+    } catch (error) {
+      await stream?.cancel()
+      throw error
+    }
+  }
+
+  /** The error to answer with: that no record can be kept, where that is so. */
+  async function recordRefusal(error: unknown, trace: Trace): Promise<unknown> {
+    const { code } = publicS3Error(error)
+    if (audit === undefined || isKmsError(error, 'AuditUnavailable')) return error
+    const { decisions } = trace.notes
+    // Denials that no policy spoke of: another's customer key, a list nobody may see.
+    if (code === 'AccessDenied' && decisions.all.every(({ decision }) => decision === 'allow')) {
+      decisions.add(trace.operation?.action ?? `s3:${trace.operation?.name ?? 'Unknown'}`, undefined, false)
+    }
+    try {
+      await audit.record(auditRecords(trace.notes, code, originOf(trace)))
+      return error
+    } catch (unkept) {
+      return unkept
     }
   }
 
   async function serve(trace: Trace) {
-    const { received } = trace
+    const { received, notes } = trace
     const sent = readHeaderMap(received.rawHeaders)
     const query = readQuery(received.rawQuery)
     const address = findAddress(received.rawPath, sent.get('host'), domains)
+    if (address.scope !== 'service') notes.bucket = address.bucket
     const authenticated = await authenticator.authenticate(received, sent)
-    trace.authenticated = authenticated
+    notes.authenticated = authenticated
     const { claim } = authenticated
     const headers = claim?.via === 'query' ? withQueryHeaders(sent, query) : sent
     const header = (name: string): string | undefined => headers.get(name)
-    const facts = requestFacts({ authenticated, headers, query, now: trace.startedAt })
-    const access = createAccess({ authorizer, policies, authenticated, facts })
+    const facts = requestFacts({ authenticated, headers, query, now: trace.at })
+    const access = createAccess({ authorizer, policies, authenticated, facts, notes })
     const table =
       address.scope === 'service' ? serviceOperations : address.scope === 'bucket' ? bucketOperations : objectOperations
     // Nobody but a policy can let in who did not sign, and no policy speaks of operations that are not there.
     const operation = whenSigned(authenticated, () => findOperation(table, received.method, { header, query }))
     trace.operation = operation
+    if (changes(received)) notes.admit()
     const name = address.scope === 'service' ? '' : address.bucket
     const bucket = address.scope === 'service' ? undefined : await store.bucket(name)
     const place = { name, bucket, ...(address.scope === 'object' ? { key: address.key } : {}) }
@@ -147,6 +205,7 @@ export function createS3Api(options: S3ApiOptions): S3Api {
       ...(authenticated.buffered === undefined ? {} : { buffered: authenticated.buffered }),
       decodeChunks: (chunked, source) => verifier.decodeChunks(chunked, source),
     })
+    notes.body = body
     const transport = {
       tls: authenticated.peer.secure,
       loopback: isLoopbackClient(authenticated.peer, headers),
@@ -165,43 +224,66 @@ export function createS3Api(options: S3ApiOptions): S3Api {
       body,
       digests,
       transport,
+      notes,
     }
     return await run(operation, call)
   }
 
   async function run(operation: Operation, call: S3Call) {
-    const { access, place } = call
+    const { access, place, notes } = call
     if (operation.action !== undefined) {
       if (place.name === '') access.requireService(operation.action)
       else access.require(operation.action, place, (await operation.facts?.(call)) ?? [])
       if (place.name !== '' && place.bucket === undefined && operation.makesBucket !== true)
         throw noSuchBucket(place.name)
+      if (operation.changesBucket === true) notes.decisions.add(operation.action, undefined, true)
     }
     return await operation.handle(call)
   }
 
-  function note(trace: Trace, status: number, code: string | undefined): void {
-    if (log === undefined) return
-    const { received, authenticated, operation } = trace
-    log({
-      event: 'request',
-      requestId: trace.requestId,
-      operation: operation?.name,
-      method: received.method.slice(0, 32),
-      path: received.rawPath.slice(0, 1024),
-      principal: authenticated?.principal.name,
-      accessKeyId: authenticated?.principal.accessKeyId,
-      address: authenticated?.peer.address,
-      status,
-      code,
-      milliseconds: now() - trace.startedAt,
-    })
+  /** The answer, and its line in the log when it has ended. */
+  function noted(trace: Trace, answered: Answer, code: string | undefined): Answer {
+    if (log === undefined) return answered
+    const { requestId, startedAt, received, operation, notes } = trace
+    const { status, headers, body } = answered
+    const milliseconds = elapsed() - startedAt
+    const onEnd = (sentBytes: number, error?: unknown): void => {
+      if (error !== undefined) tellFailure(trace, error)
+      const { authenticated } = notes
+      log({
+        event: 'request',
+        requestId,
+        operation: operation?.name,
+        method: received.method.slice(0, 32),
+        bucket: notes.bucket,
+        principal: authenticated?.principal.name,
+        accessKeyId: authenticated?.principal.accessKeyId,
+        address: authenticated?.peer.address,
+        mode: notes.mode,
+        keyId: notes.keyId,
+        status,
+        code: error === undefined ? code : publicS3Error(error).code,
+        receivedBytes: notes.body?.received ?? 0,
+        sentBytes: code === undefined && operation?.name === 'GetObject' ? sentBytes : 0,
+        milliseconds,
+        totalMilliseconds: elapsed() - startedAt,
+      })
+    }
+    return body === undefined ? { status, headers, onEnd } : { status, headers, body, onEnd }
   }
 
   const app = new Hono()
   app.all('*', async (c) => toResponse(await answer(receiveRequest(c))))
   const onBroken = (error: unknown): void => log?.({ event: 'failure', requestId: '', error })
   return { app, listener: nodeListener(answer, onBroken) }
+}
+
+function originOf({ operation, requestId }: Trace): { readonly operation: string; readonly requestId: string } {
+  return { operation: operation?.name ?? 'Unknown', requestId }
+}
+
+function changes({ method }: ReceivedRequest): boolean {
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
 }
 
 /** SDKs move `x-amz-` headers into the query of a URL they presign; the signature covers them there as well. */

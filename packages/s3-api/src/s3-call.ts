@@ -2,6 +2,7 @@ import type { ObjectCipher, SseTransport } from '@kms/sse'
 import type { Access, Place } from './access/access.ts'
 import type { Authenticated } from './access/authenticate.ts'
 import type { AuthenticateForm } from './access/form-access.ts'
+import type { CallNotes } from './call-notes.ts'
 import type { DeclaredDigests } from './request/digests.ts'
 import type { HeaderMap } from './request/header-map.ts'
 import type { Query } from './request/query.ts'
@@ -36,6 +37,7 @@ export interface S3Call {
   readonly body: RequestBody
   readonly digests: DeclaredDigests
   readonly transport: SseTransport
+  readonly notes: CallNotes
 }
 
 /** The bucket, which was looked up and is there. */

@@ -1,5 +1,6 @@
 import { type Authorize, kmsError } from '@kms/core'
 import type { Authorizer } from '@kms/iam'
+import type { CallNotes } from '../call-notes.ts'
 import { s3Error } from '../s3-error.ts'
 import type { Bucket } from '../store/object-store.ts'
 import type { Authenticated } from './authenticate.ts'
@@ -21,7 +22,15 @@ export interface Access {
   /** On all buckets. Throws `AccessDenied`. */
   requireService(action: string): void
   /** The right to use KMS keys, to be asked once their ids are known. Root passes, everyone else needs a policy. */
-  kms(action: 'kms:GenerateDataKey' | 'kms:Decrypt', place: Place): Authorize
+  kms(action: 'kms:GenerateDataKey' | 'kms:Decrypt', place: Place): KeyRights
+}
+
+/** Who answers for the use of a KMS key. Both note it; both throw `AuditUnavailable` where that cannot be kept. */
+export interface KeyRights {
+  /** The caller does. Throws `AccessDenied`. */
+  readonly authorize: Authorize
+  /** The service does, for objects whose key no caller names (SSE-S3). */
+  readonly ownUse: Authorize
 }
 
 export interface Place {
@@ -36,9 +45,10 @@ export interface AccessOptions {
   readonly policies: BucketPolicies
   readonly authenticated: Authenticated
   readonly facts: ReadonlyMap<string, readonly string[]>
+  readonly notes: CallNotes
 }
 
-export function createAccess({ authorizer, policies, authenticated, facts }: AccessOptions): Access {
+export function createAccess({ authorizer, policies, authenticated, facts, notes }: AccessOptions): Access {
   const { principal } = authenticated
 
   function allows(action: string, { name, bucket, key }: Place, more: Facts = []): boolean {
@@ -50,6 +60,17 @@ export function createAccess({ authorizer, policies, authenticated, facts }: Acc
       context: withFacts(facts, more),
       ...(resourcePolicy === undefined ? {} : { resourcePolicy }),
     }).allowed
+  }
+
+  function denied(action: string): Error {
+    notes.decisions.add(action, undefined, false)
+    return refusal(action)
+  }
+
+  function noteKey(action: string, keyId: string, allowed: boolean): void {
+    notes.keyId = keyId
+    notes.decisions.add(action, keyId, allowed)
+    if (allowed) notes.admit()
   }
 
   return {
@@ -64,19 +85,22 @@ export function createAccess({ authorizer, policies, authenticated, facts }: Acc
     requireService(action) {
       if (!authorizer.authorize(principal, { action, context: facts }).allowed) throw denied(action)
     },
-    kms:
-      (action, { name, key }) =>
-      (keyId) => {
+    kms: (action, { name, key }) => ({
+      authorize(keyId) {
         const resource = `arn:aws:kms:::key/${keyId}`
         const context = withFacts(facts, [
           ['kms:EncryptionContext:aws:s3:arn', [arnOf(name, key)]],
           ['kms:EncryptionContextKeys', ['aws:s3:arn']],
         ])
-        if (authorizer.authorize(principal, { action, resource, context }).allowed) return
+        const { allowed } = authorizer.authorize(principal, { action, resource, context })
+        noteKey(action, keyId, allowed)
+        if (allowed) return
         throw kmsError('AccessDenied', {
           reason: `This needs ${action} on the KMS key, which the caller's policies do not allow.`,
         })
       },
+      ownUse: (keyId) => noteKey(action, keyId, true),
+    }),
   }
 }
 
@@ -85,6 +109,6 @@ export function arnOf(bucket: string, key?: string): string {
 }
 
 /** The refusal; the same whether nothing allows the operation or something forbids it. */
-function denied(action: string): Error {
+function refusal(action: string): Error {
   return s3Error('AccessDenied', `This needs ${action}, which neither the caller's policies nor the bucket's allow.`)
 }

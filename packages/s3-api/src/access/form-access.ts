@@ -1,5 +1,6 @@
 import { type Authorizer, anonymousPrincipal, type StoredCredential } from '@kms/iam'
 import type { ContentLengthRange, Verifier } from '@kms/sigv4'
+import type { CallNotes } from '../call-notes.ts'
 import type { ReceivedRequest } from '../request/received-request.ts'
 import { type Access, createAccess } from './access.ts'
 import type { Authenticated, Authenticator, Guard } from './authenticate.ts'
@@ -24,6 +25,8 @@ export interface SignedForm {
   readonly bucket: string
   /** After `${filename}` was replaced. */
   readonly key: string
+  /** Learns who sent it. */
+  readonly notes: CallNotes
 }
 
 /** Proves who sent a form. Throws the errors of signatures, users and the guard, and `SlowDown`. */
@@ -40,7 +43,7 @@ export interface FormAccessOptions {
 
 export function createFormAccess(options: FormAccessOptions): AuthenticateForm {
   const { verifier, authenticator, guard, authorizer, policies, now } = options
-  return async ({ received, fields, headers, bucket, key }) => {
+  return async ({ received, fields, headers, bucket, key, notes }) => {
     const peer = authenticator.peer(received)
     const verified = await verifier.verifyPostPolicy(fields, { bucket, key }).catch((error: unknown) => {
       const [accessKeyId = ''] = (headers.get('x-amz-credential') ?? '').split('/')
@@ -49,11 +52,12 @@ export function createFormAccess(options: FormAccessOptions): AuthenticateForm {
     const principal = verified.kind === 'signed' ? verified.credentials.principal : anonymousPrincipal
     if (verified.kind === 'signed') guard?.(received, principal, peer)
     const authenticated = { principal, peer }
+    notes.authenticated = authenticated
     const facts = new Map(requestFacts({ authenticated, headers, query: new Map(), now: now() }))
     if (verified.kind === 'signed') facts.set('s3:authType', ['POST']).set('s3:signatureversion', ['AWS4-HMAC-SHA256'])
     return {
       authenticated,
-      access: createAccess({ authorizer, policies, authenticated, facts }),
+      access: createAccess({ authorizer, policies, authenticated, facts, notes }),
       contentLengthRange: verified.kind === 'signed' ? verified.contentLengthRange : undefined,
     }
   }

@@ -52,6 +52,7 @@ export const headBucket: Operation = {
 export const deleteBucket: Operation = {
   name: 'DeleteBucket',
   action: 's3:DeleteBucket',
+  changesBucket: true,
   async handle(call) {
     await call.services.store.deleteBucket(bucketOf(call).name)
     return { status: 204 }

@@ -11,6 +11,7 @@ const LARGEST_BYTES = 65_536
 export const createBucket: Operation = {
   name: 'CreateBucket',
   action: 's3:CreateBucket',
+  changesBucket: true,
   makesBucket: true,
   async handle(call) {
     const { header, place, services } = call

@@ -39,6 +39,7 @@ export const getBucketEncryption: Operation = {
 export const putBucketEncryption: Operation = {
   name: 'PutBucketEncryption',
   action: 's3:PutEncryptionConfiguration',
+  changesBucket: true,
   async handle(call) {
     const bucket = bucketOf(call)
     const bytes = await readSmallBody(call.body, LARGEST_BYTES, call.digests)
@@ -51,6 +52,7 @@ export const putBucketEncryption: Operation = {
 export const deleteBucketEncryption: Operation = {
   name: 'DeleteBucketEncryption',
   action: 's3:PutEncryptionConfiguration',
+  changesBucket: true,
   async handle(call) {
     await call.services.store.putBucketSetting(bucketOf(call).name, SETTING, undefined)
     return { status: 204 }

@@ -24,6 +24,7 @@ export const getBucketPolicy: Operation = {
 export const putBucketPolicy: Operation = {
   name: 'PutBucketPolicy',
   action: 's3:PutBucketPolicy',
+  changesBucket: true,
   async handle(call) {
     const bytes = await readSmallBody(call.body, LARGEST_BYTES, call.digests)
     const json = parseJson(bytes)
@@ -38,6 +39,7 @@ export const putBucketPolicy: Operation = {
 export const deleteBucketPolicy: Operation = {
   name: 'DeleteBucketPolicy',
   action: 's3:DeleteBucketPolicy',
+  changesBucket: true,
   async handle(call) {
     await call.services.store.putBucketSetting(bucketOf(call).name, POLICY_SETTING, undefined)
     return { status: 204 }

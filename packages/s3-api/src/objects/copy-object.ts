@@ -57,7 +57,7 @@ async function copyInto(call: S3Call, source: CopySource, target: Target) {
     name: source.name,
     record: recordOf(source.opened),
     customerKey: source.customerKey,
-    authorize: call.access.kms('kms:Decrypt', source.call.place),
+    ...call.access.kms('kms:Decrypt', source.call.place),
   })
   const algorithm = wantedChecksum(call, source)
   const kept = keptChecksum(source, algorithm)

@@ -27,8 +27,8 @@ export const getObjectAttributes: Operation = {
       if (opened === undefined) throw missingObject(call)
       const { info, validators } = describe(call, name, opened)
       if (info.mode === 'SSE-C' || customerKey !== undefined) {
-        const authorize = access.kms('kms:Decrypt', place)
-        const readable = await services.cipher.openForRead({ name, record: recordOf(opened), customerKey, authorize })
+        const rights = access.kms('kms:Decrypt', place)
+        const readable = await services.cipher.openForRead({ name, record: recordOf(opened), customerKey, ...rights })
         readable.discard()
       }
       const text = document('GetObjectAttributesResponse', [

@@ -74,7 +74,7 @@ async function readObject(call: S3Call, operation: 'GetObject' | 'HeadObject'): 
         name,
         record: recordOf(opened),
         customerKey,
-        authorize: call.access.kms('kms:Decrypt', call.place),
+        ...call.access.kms('kms:Decrypt', call.place),
         ...(part?.number === undefined ? { range } : { part: part.number }),
       })
       if (operation === 'HeadObject') {

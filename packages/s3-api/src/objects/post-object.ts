@@ -46,6 +46,7 @@ async function postForm(call: S3Call, form: UploadForm): Promise<Reply> {
     headers,
     bucket: place.name,
     key,
+    notes: call.notes,
   })
   const target = { ...place, key }
   access.require('s3:PutObject', target)

@@ -91,12 +91,13 @@ export async function writeObject(
 ): Promise<{ readonly info: ObjectInfo; readonly written: WrittenObject }> {
   const { services, access } = call
   const { name, encryption, content, tags, condition, size, contentMd5 } = source
+  call.notes.mode = encryption.mode
   try {
     await expectedNow(condition, name, services)
     const write = await services.cipher.beginWrite({
       name,
       encryption,
-      authorize: access.kms('kms:GenerateDataKey', { name: name.bucket, bucket: undefined, key: name.key }),
+      ...access.kms('kms:GenerateDataKey', { name: name.bucket, bucket: undefined, key: name.key }),
       ...(size === undefined ? {} : { size }),
       md5: contentMd5 !== undefined,
     })

@@ -29,6 +29,7 @@ export function describe(
   stored: StoredObject,
 ): { readonly info: ObjectInfo; readonly validators: Validators } {
   const info = call.services.cipher.inspect(name, stored.metadata)
+  call.notes.mode = info.mode
   return { info, validators: { etag: info.etag, modified: stored.modified } }
 }
 

@@ -14,6 +14,11 @@ export interface Answer {
   readonly headers: readonly string[]
   /** Absent: none, and no length is said (204, 304, HEAD). */
   readonly body?: Uint8Array | BodyStream
+  /**
+   * Told when the reply has ended, however: how many bytes of the body were handed over, and why it broke off, where that was not
+   * the client's doing. Must not throw.
+   */
+  readonly onEnd?: (sentBytes: number, error?: unknown) => void
 }
 
 /** What an operation has to say. */
@@ -53,22 +58,40 @@ export function answerOf(
 }
 
 /** For hosts of Fetch. */
-export function toResponse({ status, headers, body }: Answer): Response {
+export function toResponse({ status, headers, body, onEnd }: Answer): Response {
   const map = new Headers()
   for (let index = 0; index < headers.length; index += 2)
     map.append(headers[index] as string, headers[index + 1] as string)
-  if (body === undefined || body instanceof Uint8Array) return new Response(body ?? null, { status, headers: map })
+  if (body === undefined || body instanceof Uint8Array) {
+    onEnd?.(body?.length ?? 0)
+    return new Response(body ?? null, { status, headers: map })
+  }
   const chunks = body.chunks()
+  let sent = 0
+  const end = async (error?: unknown): Promise<void> => {
+    await body.cancel()
+    onEnd?.(sent, error)
+  }
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await chunks.next()
-        if (done === true) controller.close()
-        else controller.enqueue(value)
+        try {
+          const { done, value } = await chunks.next()
+          if (done !== true) {
+            sent += value.length
+            controller.enqueue(value)
+            return
+          }
+        } catch (error) {
+          await end(error)
+          throw error
+        }
+        controller.close()
+        await end()
       },
       async cancel() {
         await chunks.return()
-        await body.cancel()
+        await end()
       },
     },
     { highWaterMark: 0 },

@@ -7,7 +7,7 @@ const DISCARD_MS = 1000
 
 /**
  * Answers the requests of a Node server. `answer` does not reject; should it, the connection ends. The rest of a body that
- * was not wanted may keep a connection for `discardMs`. `onBroken` hears of a reply that could not be finished.
+ * was not wanted may keep a connection for `discardMs`. `onBroken` hears of a reply that could not be sent.
  */
 export function nodeListener(
   answer: (request: ReceivedRequest) => Promise<Answer>,
@@ -19,7 +19,6 @@ export function nodeListener(
       (answered) => {
         if (!incoming.readableEnded) outgoing.once('finish', () => discardRest(incoming, discardMs))
         write(outgoing, answered).catch((error: unknown) => {
-          // Nothing else tells a client that has the status already.
           outgoing.destroy()
           onBroken(error)
         })
@@ -29,15 +28,17 @@ export function nodeListener(
   }
 }
 
-async function write(outgoing: ServerResponse, { status, headers, body }: Answer): Promise<void> {
+async function write(outgoing: ServerResponse, { status, headers, body, onEnd }: Answer): Promise<void> {
   outgoing.writeHead(status, [...headers])
-  if (body === undefined) outgoing.end()
-  else if (body instanceof Uint8Array) outgoing.end(body)
-  else await writeStream(outgoing, body)
+  if (body !== undefined && !(body instanceof Uint8Array)) return await writeStream(outgoing, body, onEnd)
+  outgoing.end(body)
+  onEnd?.(body?.length ?? 0)
 }
 
 /** At the pace of the client; a client that goes away ends the reading. */
-async function writeStream(outgoing: ServerResponse, body: BodyStream): Promise<void> {
+async function writeStream(outgoing: ServerResponse, body: BodyStream, onEnd: Answer['onEnd']): Promise<void> {
+  let sent = 0
+  let failure: unknown
   const gone = new AbortController()
   const onClose = (): void => gone.abort()
   outgoing.once('close', onClose)
@@ -45,13 +46,18 @@ async function writeStream(outgoing: ServerResponse, body: BodyStream): Promise<
     if (outgoing.destroyed) return
     for await (const chunk of body.chunks()) {
       if (gone.signal.aborted) return
+      sent += chunk.length
       if (!outgoing.write(chunk)) await once(outgoing, 'drain', { signal: gone.signal })
     }
     outgoing.end()
   } catch (error) {
-    if (!gone.signal.aborted) throw error
+    if (gone.signal.aborted) return
+    failure = error
+    // Nothing else tells a client that has the status already.
+    outgoing.destroy()
   } finally {
     outgoing.off('close', onClose)
+    onEnd?.(sent, failure)
     await body.cancel()
   }
 }

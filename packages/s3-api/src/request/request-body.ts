@@ -23,6 +23,8 @@ export interface RequestBody {
    * decoder throws. `compute`: an algorithm the checksum is wanted in, whether the client sent one or not.
    */
   chunks(compute?: ChecksumAlgorithm): AsyncGenerator<Uint8Array, void>
+  /** Bytes of the content, as far as it was read. */
+  readonly received: number
   /** After the end: what the client sent, else what was to be computed. */
   checksum(): Checksum | undefined
 }
@@ -42,6 +44,7 @@ export function createRequestBody(options: RequestBodyOptions): RequestBody {
   const { claim, digests } = options
   const payload = claim?.payload
   let found: Checksum | undefined
+  let received = 0
 
   async function* chunks(compute?: ChecksumAlgorithm): AsyncGenerator<Uint8Array, void> {
     const wanted = new Set([digests.checksum?.algorithm, compute].filter((algorithm) => algorithm !== undefined))
@@ -50,6 +53,7 @@ export function createRequestBody(options: RequestBodyOptions): RequestBody {
     const decoded = claim !== undefined && payload?.kind === 'chunked' ? options.decodeChunks(claim, source) : undefined
     try {
       for await (const chunk of decoded ?? signed(options, source)) {
+        received += chunk.length
         for (const checksum of running) checksum.update(chunk)
         yield chunk
       }
@@ -63,7 +67,14 @@ export function createRequestBody(options: RequestBodyOptions): RequestBody {
     if (compute !== undefined) found = computed.find(({ algorithm }) => algorithm === compute) ?? found
   }
 
-  return { size: sizeOf(options), chunks, checksum: () => found }
+  return {
+    size: sizeOf(options),
+    chunks,
+    checksum: () => found,
+    get received() {
+      return received
+    },
+  }
 }
 
 function sizeOf({ headers, claim, buffered }: RequestBodyOptions): number | undefined {

@@ -52,7 +52,9 @@ export const completeMultipartUpload: Operation = {
     const found = await matchParts(call, name, upload, named)
     requireSizes(found)
     requireTotal(header('x-amz-mp-object-size'), found)
-    const wanted = keptUploadChecksum(services.cipher.inspectUpload(name, upload.metadata))
+    const begun = services.cipher.inspectUpload(name, upload.metadata)
+    call.notes.mode = begun.mode
+    const wanted = keptUploadChecksum(begun)
     const checksum =
       wanted === undefined
         ? undefined

@@ -20,12 +20,12 @@ export const createMultipartUpload: Operation = {
     const checksum = readUploadChecksum(header)
     const content = keepUploadChecksum(readContentHeaders(headers), checksum)
     const encryption = newObjectEncryption(call)
+    call.notes.mode = encryption.mode
     try {
-      const authorize = access.kms('kms:GenerateDataKey', place)
       const { upload, keyUse, info } = await services.cipher.beginUpload({
         name,
         encryption,
-        authorize,
+        ...access.kms('kms:GenerateDataKey', place),
         headers: content,
       })
       const tagBytes = tags === undefined ? undefined : encodeTags(tags)

@@ -57,7 +57,7 @@ export const uploadPartCopy: Operation = {
         name: source.name,
         record: recordOf(source.opened),
         customerKey: source.customerKey,
-        authorize: call.access.kms('kms:Decrypt', source.call.place),
+        ...call.access.kms('kms:Decrypt', source.call.place),
         range,
       })
       try {
@@ -116,7 +116,9 @@ async function storePart(call: S3Call, source: PartSource): Promise<WrittenPart>
   const number = parsePartNumber(query.get('partNumber') ?? '')
   const name = uploadNameOf(call)
   const { metadata: upload } = await services.store.upload(name)
-  const wanted = keptUploadChecksum(services.cipher.inspectUpload(name, upload))
+  const begun = services.cipher.inspectUpload(name, upload)
+  call.notes.mode = begun.mode
+  const wanted = keptUploadChecksum(begun)
   if (wanted !== undefined && source.sent !== undefined && source.sent !== wanted.algorithm) {
     throw s3Error(
       'InvalidRequest',
@@ -130,7 +132,7 @@ async function storePart(call: S3Call, source: PartSource): Promise<WrittenPart>
       upload,
       number,
       customerKey,
-      authorize: access.kms('kms:GenerateDataKey', place),
+      ...access.kms('kms:GenerateDataKey', place),
       size: source.size,
       md5: source.contentMd5 !== undefined,
     })

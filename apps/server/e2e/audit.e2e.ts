@@ -1,9 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { verifyAudit } from '@kms/audit'
 import { expect, it } from 'vitest'
-import { call, createAdmin } from './client.ts'
-import { launch, startServer, temporaryFolder } from './server-process.ts'
+import { type CallOptions, call, createAdmin, type Reply } from './client.ts'
+import { launch, type ServerProcess, startServer, temporaryFolder } from './server-process.ts'
 
 const FIRST = 'audit-00000001.jsonl'
 
@@ -59,6 +59,72 @@ it('a full disk stops all work, and is told; looking still works; with room it g
     headers: { authorization: 'Bearer scrape-token' },
   })
   expect(scraped.text).toContain('\nkms_audit_writing 0\n')
+  expect(await server.stop()).toEqual({ code: 0, signal: null })
+})
+
+const KMS = { 'x-amz-server-side-encryption': 'aws:kms', 'x-amz-server-side-encryption-aws-kms-key-id': 'main' }
+
+function object(server: ServerProcess, path: string, options: CallOptions = {}): Promise<Reply> {
+  return call(`${server.url}${path}`, options)
+}
+
+it('objects: every use of a key and every denial has a line before its answer goes out; samples leave out no denial', async () => {
+  const { folder, directory, env } = places()
+  const server = await startServer({ env: { ...env, KMS_AUDIT_DATA_PERCENT: '0' } })
+  const admin = createAdmin(server.url)
+  await admin.begin(join(folder, 'keys'))
+  const user = { secretKey: 'secret-of-ann', policy: 'KMSAuditor' }
+  await call(`${server.url}/rustfs/admin/v3/add-user?accessKey=ann`, { method: 'PUT', body: user })
+  await object(server, '/box', { method: 'PUT', raw: '' })
+  expect((await object(server, '/box/a', { method: 'PUT', raw: 'x', headers: KMS })).status).toBe(200)
+  for (let i = 0; i < 10; i++) expect((await object(server, '/box/a')).text).toBe('x')
+  const denied = await object(server, '/box/a', {
+    credentials: { accessKeyId: 'ann', secretAccessKey: 'secret-of-ann' },
+  })
+  expect(denied.status).toBe(403)
+  const lines = readFileSync(join(directory, FIRST), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(lines.filter(({ plane }) => plane === 'data')).toMatchObject([
+    { operation: 'CreateBucket', action: 's3:CreateBucket', principal: 'admin', decision: 'allow', outcome: 'ok' },
+    {
+      operation: 'GetObject',
+      principal: 'ann',
+      decision: 'deny',
+      outcome: 'AccessDenied',
+      request_id: denied.headers['x-amz-request-id'],
+      skipped: 11,
+    },
+  ])
+  expect(await server.stop()).toEqual({ code: 0, signal: null })
+  expect((await verifyAudit(directory)).problems).toEqual([])
+})
+
+it.for(['block', 'drop'] as const)('objects on a full disk: %s', async (policy, { skip }) => {
+  if (process.getuid?.() !== 0) skip('mounting a small disk needs root')
+  const { folder, directory, env } = places()
+  const mounts = `mkdir -p ${directory} && mount -t tmpfs -o size=64k tmpfs ${directory}`
+  const server = await startServer({ env: { ...env, KMS_AUDIT_FULL: policy }, mounts })
+  const admin = createAdmin(server.url)
+  await admin.begin(join(folder, 'keys'))
+  await object(server, '/box', { method: 'PUT', raw: '' })
+  expect((await object(server, '/box/plain', { method: 'PUT', raw: 'plain' })).status).toBe(200)
+  let last = await object(server, '/box/a', { method: 'PUT', raw: 'secret', headers: KMS })
+  for (let i = 0; i < 300 && last.status === 200 && !server.stderr().includes('audit_failing'); i++)
+    last = await object(server, '/box/a')
+  await server.until('"audit_failing"')
+  const read = await object(server, '/box/a')
+  const written = await object(server, '/box/b', { method: 'PUT', raw: 'secret', headers: KMS })
+  if (policy === 'drop') expect([read.text, written.status]).toEqual(['secret', 200])
+  else {
+    for (const { status, text } of [read, written]) {
+      expect([status, text.includes('secret')]).toEqual([503, false])
+      expect(text).toContain('no space is left on the device')
+    }
+    expect((await object(server, '/box/b')).status).toBe(404)
+  }
+  expect((await object(server, '/box/plain')).text).toBe('plain')
   expect(await server.stop()).toEqual({ code: 0, signal: null })
 })
 

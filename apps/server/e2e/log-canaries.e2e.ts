@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { presignUrl } from '@kms/sigv4'
 import { describe, expect, it } from 'vitest'
@@ -114,11 +115,80 @@ async function exercise(server: ServerProcess, folder: string): Promise<Readonly
     url.pathname = '/rustfs/nowhere'
     await expectCode(call(url.href, { signed: false }), 'NoSuchRoute')
   }
+  // Objects: keys of the client's own, right, wrong, malformed and in the URL; signatures in the URL; forms.
+  await objects(server, secrets, send)
+
   // The client's own key of an object, signed and sent to the wrong door.
   const headers = { 'x-amz-server-side-encryption-customer-key': 'canary-customer-key' }
   secrets.add('canary-customer-key')
   await expectCode(kms('status', { credentials: guess, headers }), 'SignatureDoesNotMatch')
   return secrets
+}
+
+type Send = (path: string, options?: CallOptions) => Promise<Reply>
+
+function customerKey(name: string, prefix = ''): Readonly<Record<string, string>> {
+  const key = Buffer.from(name.padEnd(32, '.'))
+  const start = `x-amz-${prefix}server-side-encryption-customer`
+  return {
+    [`${start}-algorithm`]: 'AES256',
+    [`${start}-key`]: key.toString('base64'),
+    [`${start}-key-md5`]: createHash('md5').update(key).digest('base64'),
+  }
+}
+
+async function objects(server: ServerProcess, secrets: Set<string>, send: Send): Promise<void> {
+  const mine = customerKey('canary-own-key-of-an-object')
+  const other = customerKey('canary-other-key-of-an-object')
+  const content = 'canary-content-of-an-object'
+  for (const headers of [mine, other]) {
+    const key = headers['x-amz-server-side-encryption-customer-key'] as string
+    secrets.add(key).add(Buffer.from(key, 'base64').toString())
+  }
+  secrets.add(content)
+  const expectStatus = async (pending: Promise<Reply>, status: number): Promise<void> => {
+    const reply = await pending
+    expect([reply.status, reply.text]).toEqual([
+      status,
+      status === 200 ? reply.text : expect.stringContaining('<Code>'),
+    ])
+  }
+  await expectStatus(send('/vault', { method: 'PUT', raw: '' }), 200)
+  await expectStatus(send('/vault/mine', { method: 'PUT', raw: content, headers: mine }), 200)
+  await expectStatus(send('/vault/mine', { headers: mine }), 200)
+  await expectStatus(send('/vault/mine', { headers: other }), 403)
+  await expectStatus(send('/vault/mine'), 400)
+  const cut = { ...mine, 'x-amz-server-side-encryption-customer-key': 'canary-customer-key-cut-off' }
+  secrets.add('canary-customer-key-cut-off')
+  await expectStatus(send('/vault/mine', { headers: cut }), 400)
+  await expectStatus(send('/vault/none', { headers: mine }), 404)
+  const source = { ...mine, ...customerKey('canary-own-key-of-an-object', 'copy-source-') }
+  const copy = { ...source, 'x-amz-copy-source': '/vault/mine' }
+  await expectStatus(send('/vault/copy', { method: 'PUT', raw: '', headers: copy }), 200)
+  const body = { method: 'PUT', raw: content, sent: 'canary-content-that-was-swapped' } as const
+  secrets.add(body.sent)
+  await expectStatus(send('/vault/mine', { ...body, headers: mine }), 400)
+  const inUrl = `?x-amz-server-side-encryption-customer-key=${encodeURIComponent(cut['x-amz-server-side-encryption-customer-key'])}`
+  expect((await send(`/vault/mine${inUrl}`, { method: 'PUT', raw: '', headers: mine })).status).toBe(200)
+  const presigned = (credentials: CallCredentials): string =>
+    presignUrl({
+      method: 'GET',
+      url: `${server.url}/vault/mine`,
+      credentials,
+      region: 'us-east-1',
+      service: 's3',
+      expiresSeconds: 60,
+    })
+  for (const [credentials, status] of [
+    [ROOT, 400],
+    [{ ...ROOT, secretAccessKey: 'canary-guess' }, 403],
+  ] as const) {
+    const url = presigned(credentials)
+    secrets.add(new URL(url).searchParams.get('X-Amz-Signature') as string)
+    await expectStatus(call(url, { signed: false }), status)
+    await expectStatus(call(url.replace('/vault/mine', '/vault/other'), { signed: false }), 403)
+    await expectStatus(call(`${url}&X-Amz-Signature=0`, { signed: false }), 400)
+  }
 }
 
 /** How a secret could stand in a log: as it is, escaped in JSON or a URL, or in base64. */
@@ -165,6 +235,7 @@ describe('the log', () => {
       return
     }
     expect(lines.filter(({ event }) => event === 'request').length).toBeGreaterThan(25)
+    expect(lines.filter(({ event }) => event === 'object_request').length).toBeGreaterThan(12)
     // What a wrong signature was compared with, and whose it was.
     expect(computed.length).toBeGreaterThan(3)
     for (const { request_id, canonical_request, string_to_sign } of computed) {

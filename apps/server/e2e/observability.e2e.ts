@@ -97,6 +97,31 @@ describe('/metrics', () => {
     expect(text).toContain('\nkms_cache_hits_total 0\n')
   })
 
+  it('counts objects by how they are encrypted, and names neither bucket nor object', async () => {
+    const { server } = await running()
+    const sse = { 'x-amz-server-side-encryption': 'aws:kms', 'x-amz-server-side-encryption-bucket-key-enabled': 'true' }
+    await call(`${server.url}/canary-of-a-bucket`, { method: 'PUT', raw: '' })
+    const path = `${server.url}/canary-of-a-bucket/canary-of-an-object`
+    await call(path, { method: 'PUT', raw: 'twelve bytes', headers: sse })
+    for (let i = 0; i < 3; i++) await call(path)
+    await call(`${path}-plain`, { method: 'PUT', raw: 'six by' })
+    const { text } = await call(`${server.url}/metrics`)
+    for (const line of [
+      'kms_object_operations_total{operation="PutObject",mode="SSE-KMS",outcome="ok"} 1',
+      'kms_object_operations_total{operation="GetObject",mode="SSE-KMS",outcome="ok"} 3',
+      'kms_object_operation_duration_seconds_count{operation="GetObject",mode="SSE-KMS"} 3',
+      'kms_object_received_bytes_total{mode="SSE-KMS"} 12',
+      'kms_object_sent_bytes_total{mode="SSE-KMS"} 36',
+      'kms_object_received_bytes_total{mode="plain"} 6',
+      'kms_bucket_key_cache_hits_total 3',
+      'kms_bucket_key_cache_misses_total 1',
+      'kms_requests_total{plane="s3",operation="CreateBucket",outcome="ok"} 1',
+    ]) {
+      expect(text).toContain(`\n${line}\n`)
+    }
+    expect(text).not.toContain('canary')
+  })
+
   it('has a listener of its own, without credentials, that answers nothing else', async () => {
     const folder = temporaryFolder()
     const env = { KMS_DATA_DIR: join(folder, 'data'), KMS_METRICS_LISTEN: '127.0.0.1:0' }
@@ -151,7 +176,78 @@ describe('traces', () => {
   })
 })
 
+describe('traces of objects', () => {
+  it('have the key, the store and the KMS below the request, and no name of an object', async () => {
+    const otel = fileURLToPath(new URL('otel.mjs', import.meta.url))
+    const { server } = await running({ NODE_OPTIONS: `--import=${otel}` })
+    await call(`${server.url}/traced`, { method: 'PUT', raw: '' })
+    const path = `${server.url}/traced/secret-name`
+    await call(path, { method: 'PUT', raw: 'x', headers: { 'x-amz-server-side-encryption': 'aws:kms' } })
+    const traced = async (trace: string): Promise<Map<string, Record<string, string>>> => {
+      const tamper = (headers: Record<string, string>): object =>
+        Object.assign(headers, { traceparent: `00-${trace}-b7ad6b7169203331-01` })
+      expect((await call(path, { tamper })).text).toBe('x')
+      await server.until(`"traceId":"${trace}","spanId":"`)
+      await server.until('"name":"GetObject"')
+      const spans = [...server.stdout().matchAll(/^span (.*)$/gm)].map((match) => JSON.parse(match[1] as string))
+      return new Map(spans.filter(({ traceId }) => traceId === trace).map((span) => [span.name, span]))
+    }
+    const byName = await traced('0af7651916cd43dd8448eb211c80319c')
+    const request = byName.get('GetObject') ?? expect.fail('no span of the request')
+    for (const [name, above] of [
+      ['store.bucket', 'GetObject'],
+      ['store.openObject', 'GetObject'],
+      ['cipher.openForRead', 'GetObject'],
+      ['data.decrypt', 'cipher.openForRead'],
+    ] as const) {
+      expect(byName.get(name)?.['parent'], name).toBe(byName.get(above)?.['spanId'])
+    }
+    expect(request['attributes']).toMatchObject({
+      'kms.object_mode': 'SSE-KMS',
+      'kms.key_id': 'main',
+      'kms.outcome': 'ok',
+    })
+    expect(server.stdout()).not.toContain('secret-name')
+  })
+})
+
 describe('the log', () => {
+  it('has a line for every request for an object, and none with its name', async () => {
+    const { server } = await running({ KMS_LOG_LEVEL: 'debug' })
+    await call(`${server.url}/logged`, { method: 'PUT', raw: '' })
+    const path = `${server.url}/logged/secret-name`
+    const headers = { 'x-amz-server-side-encryption': 'aws:kms' }
+    await call(path, { method: 'PUT', raw: 'some text', headers })
+    const got = await call(path)
+    const missing = await call(`${path}-of-none`)
+    expect([got.status, missing.status]).toEqual([200, 404])
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+    const lines = [...server.stderr().matchAll(/^\{.*$/gm)].map(([line]) => JSON.parse(line) as Record<string, unknown>)
+    const requests = lines.filter(({ event }) => event === 'object_request')
+    expect(requests).toMatchObject([
+      { operation: 'CreateBucket', bucket: 'logged', outcome: 'ok' },
+      { operation: 'PutObject', bucket: 'logged', mode: 'SSE-KMS', key_id: 'main', bytes_in: 9, bytes_out: 0 },
+      {
+        target: 'rustfs::kms::s3',
+        request_id: got.headers['x-amz-request-id'],
+        operation: 'GetObject',
+        method: 'GET',
+        bucket: 'logged',
+        principal: 'admin',
+        access_key_id: 'admin',
+        mode: 'SSE-KMS',
+        key_id: 'main',
+        status: 200,
+        outcome: 'ok',
+        bytes_in: 0,
+        bytes_out: 9,
+      },
+      { operation: 'GetObject', bucket: 'logged', status: 404, code: 'NoSuchKey', outcome: 'error' },
+    ])
+    expect(requests.every(({ duration_ms }) => typeof duration_ms === 'number')).toBe(true)
+    expect(server.stderr()).not.toContain('secret-name')
+  })
+
   it('tells who did what, with the id of the request', async () => {
     const { server, admin } = await running()
     const created = await admin.post('keys', { name: 'orders' })

@@ -16,8 +16,8 @@ import {
   systemClock,
   systemRandom,
 } from '@kms/core'
-import { bucketOfHost, createS3Api, type ObjectStore, type S3Api } from '@kms/s3-api'
-import { createObjectCipher, dataPlaneKeyWrapping } from '@kms/sse'
+import { bucketOfHost, createS3Api, type ObjectStore, type S3Api, type S3LogEntry } from '@kms/s3-api'
+import { createObjectCipher, dataPlaneKeyWrapping, type ObjectCipher } from '@kms/sse'
 import { openAudit, type ServerAudit } from './audit.ts'
 import { createBackendObserver } from './backend-observer.ts'
 import { type Bootstrap, bootstrapDocument } from './bootstrap-document.ts'
@@ -262,7 +262,8 @@ async function listen(options: ListenOptions): Promise<KmsServer> {
   const { settings, manager, store, identities, audit, lock, tls, defaultCredentials, log, metrics, tracing } = options
   const domains = domainsOf(settings)
   const api = createApi(options)
-  const s3 = createObjects(options)
+  const cipher = createCipher(options)
+  const s3 = createObjects(options, cipher)
   const router = createRouter({
     manager,
     admin: api.listener,
@@ -283,6 +284,7 @@ async function listen(options: ListenOptions): Promise<KmsServer> {
     inFlight: () => server.inFlight,
     keyCounts: () => census.counts(),
     audit: () => audit?.files.statistics(),
+    bucketKeys: () => cipher.statistics(),
   })
   const { host } = settings.KMS_LISTEN
   const { KMS_METRICS_LISTEN: metricsAddress } = settings
@@ -385,6 +387,7 @@ function createApi(options: ListenOptions): AdminApi {
         const { operation = 'none', code = 'ok', requestId, keyId } = entry
         metrics.request('admin', operation, code, entry.milliseconds)
         tracing?.describeRequest(entry.operation, {
+          'url.path': entry.path,
           'kms.request_id': requestId,
           'kms.outcome': code,
           'kms.key_id': keyId,
@@ -402,17 +405,23 @@ function domainsOf(settings: Settings): readonly string[] {
   return settings.KMS_S3_DOMAINS.map((domain) => domain.toLowerCase())
 }
 
-function createObjects(options: ListenOptions): S3Api {
-  const { settings, keys, manager, store, identities, defaultCredentials, log, metrics } = options
-  const { KMS_TRUSTED_PROXIES: proxies, KMS_REGION: region } = settings
+function createCipher({ keys, manager, tracing }: ListenOptions): ObjectCipher {
+  const { data } = tracing?.manager(manager) ?? manager
   const cipher = createObjectCipher({
-    keys: dataPlaneKeyWrapping(manager.data),
+    keys: dataPlaneKeyWrapping(data),
     serverKeys: keys,
     offline: manager.offline,
   })
+  return tracing?.cipher(cipher) ?? cipher
+}
+
+function createObjects(options: ListenOptions, cipher: ObjectCipher): S3Api {
+  const { settings, store, identities, audit, defaultCredentials, log, metrics, tracing } = options
+  const { KMS_TRUSTED_PROXIES: proxies, KMS_REGION: region } = settings
   return createS3Api({
-    store,
+    store: tracing?.store(store) ?? store,
     cipher,
+    ...(audit === undefined ? {} : { audit: audit.files }),
     credentials: identities.credentials,
     settings: {
       domains: domainsOf(settings),
@@ -422,14 +431,27 @@ function createObjects(options: ListenOptions): S3Api {
     throttle: createFailureThrottle({ perMinute: settings.KMS_AUTH_FAILURES_PER_MINUTE, clock: systemClock }),
     log(entry) {
       if (entry.event === 'request') {
-        const { operation = 'none', code = 'ok' } = entry
-        metrics.request('s3', operation, code, entry.milliseconds)
+        countObjectRequest(metrics, entry)
+        tracing?.describeRequest(entry.operation, {
+          'kms.request_id': entry.requestId,
+          'kms.outcome': entry.code ?? 'ok',
+          'kms.key_id': entry.keyId,
+          'kms.object_mode': entry.mode,
+        })
       }
       logS3Entry(log, entry)
     },
     ...(proxies === undefined ? {} : { peer: peerBehind(proxies) }),
     ...(defaultCredentials ? { guard: guardDefaultCredentials } : {}),
   })
+}
+
+function countObjectRequest(metrics: Metrics, entry: Extract<S3LogEntry, { readonly event: 'request' }>): void {
+  const { operation = 'none', mode, code: outcome = 'ok', receivedBytes, sentBytes } = entry
+  metrics.request('s3', operation, outcome, entry.milliseconds)
+  if (mode === undefined) return
+  const milliseconds = entry.totalMilliseconds
+  metrics.objectOperation({ operation, mode, outcome, receivedBytes, sentBytes, milliseconds })
 }
 
 function peerBehind(proxies: readonly string[]): NonNullable<AdminApiOptions['peer']> {

@@ -225,7 +225,7 @@ export const settingTable: SettingTable = {
     value: '0-100',
     default: '100',
     summary:
-      'How many of 100 audit records of successful object reads and writes are kept; denials and errors always are.',
+      'How many of 100 audit records of successful object reads and writes are kept; denials, errors and changes always are.',
   },
   KMS_ALLOW_KEY_DIRS: {
     schema: list(absoluteDirectory),

@@ -27,7 +27,7 @@ type RequestField =
   | 'outcome'
   | 'duration_ms'
 
-type ObjectRequestField = Exclude<RequestField, 'key_id'>
+type ObjectRequestField = Exclude<RequestField, 'path'> | 'bucket' | 'mode' | 'bytes_in' | 'bytes_out'
 
 type ChangeField =
   | 'principal'
@@ -132,13 +132,17 @@ const objectRequestFields: Readonly<Record<ObjectRequestField, true>> = {
   request_id: true,
   operation: true,
   method: true,
-  path: true,
+  bucket: true,
   principal: true,
   access_key_id: true,
   address: true,
+  mode: true,
+  key_id: true,
   status: true,
   code: true,
   outcome: true,
+  bytes_in: true,
+  bytes_out: true,
   duration_ms: true,
 }
 
@@ -506,7 +510,8 @@ export const eventCatalogue: { readonly [N in EventName]: EventSpec<EventFieldTa
     level: 'debug',
     message: 'A request for objects was answered.',
     fields: objectRequestFields,
-    meaning: 'The access log of the S3 plane; `outcome` is `ok`, `denied` (403) or `error`.',
+    meaning:
+      'The access log of the S3 plane, without the names of objects; written when the reply has ended. `mode` is how the object is encrypted, `outcome` is `ok`, `denied` (403) or `error`.',
   },
   object_access_denied: {
     part: 's3',

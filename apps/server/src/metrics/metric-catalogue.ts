@@ -25,10 +25,18 @@ export type MetricName =
   | 'kms_backend_requests_total'
   | 'kms_backend_request_duration_seconds'
   | 'kms_backend_credentials_expiry_timestamp_seconds'
+  | 'kms_backend_breaker_open'
   | 'kms_cache_hits_total'
   | 'kms_cache_misses_total'
   | 'kms_cache_evictions_total'
   | 'kms_cache_entries'
+  | 'kms_object_operations_total'
+  | 'kms_object_operation_duration_seconds'
+  | 'kms_object_received_bytes_total'
+  | 'kms_object_sent_bytes_total'
+  | 'kms_bucket_key_cache_hits_total'
+  | 'kms_bucket_key_cache_misses_total'
+  | 'kms_bucket_key_cache_entries'
   | 'kms_key_changes_total'
   | 'kms_audit_records_total'
   | 'kms_audit_writing'
@@ -121,6 +129,11 @@ export const metricCatalogue: Readonly<Record<MetricName, MetricSpec>> = {
     help: 'When the credentials of the store in use end, in seconds since 1970; absent where they do not.',
     labels: [],
   },
+  kms_backend_breaker_open: {
+    type: 'gauge',
+    help: '1 while requests to the peer of the store in use are kept back because it did not answer, else 0; absent where it has none.',
+    labels: [],
+  },
   kms_cache_hits_total: {
     type: 'counter',
     help: 'Data keys found in the cache; starts over when a configuration is published.',
@@ -137,6 +150,37 @@ export const metricCatalogue: Readonly<Record<MetricName, MetricSpec>> = {
     labels: [],
   },
   kms_cache_entries: { type: 'gauge', help: 'Data keys in the cache.', labels: [] },
+  kms_object_operations_total: {
+    type: 'counter',
+    help: 'Operations on objects that got as far as an object, by how it is encrypted: plain, SSE-S3, SSE-KMS, SSE-C; outcome: ok or the code of the error.',
+    labels: ['operation', 'mode', 'outcome'],
+  },
+  kms_object_operation_duration_seconds: {
+    type: 'histogram',
+    help: 'Time from the head of a request to the end of its reply, the body included.',
+    labels: ['operation', 'mode'],
+  },
+  kms_object_received_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of the content of objects that came in.',
+    labels: ['mode'],
+  },
+  kms_object_sent_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of the content of objects that went out.',
+    labels: ['mode'],
+  },
+  kms_bucket_key_cache_hits_total: {
+    type: 'counter',
+    help: 'Bucket keys found in memory: objects for which no KMS key was asked.',
+    labels: [],
+  },
+  kms_bucket_key_cache_misses_total: {
+    type: 'counter',
+    help: 'Bucket keys that were made or unwrapped.',
+    labels: [],
+  },
+  kms_bucket_key_cache_entries: { type: 'gauge', help: 'Bucket keys in memory.', labels: [] },
   kms_key_changes_total: {
     type: 'counter',
     help: 'Changes of keys by the event they are logged as.',

@@ -12,6 +12,7 @@ const status: ManagerStatus = {
   config: undefined,
   backendSummary: { backend_type: 'vault' },
   credentialsExpireAt: Date.UTC(2026, 0, 1, 1),
+  breakerOpen: true,
   healthy: true,
   cache: { hits: 3, misses: 2, entries: 1, evictions: 0 },
   capabilities: undefined,
@@ -29,6 +30,7 @@ const sources: MetricSources = {
   inFlight: () => 4,
   keyCounts: () => counts,
   audit: () => ({ records: 9, missed: 2, skipped: 1, writing: true, checkpoint: { seq: 12, at: 1000 } }),
+  bucketKeys: () => ({ hits: 6, misses: 5, entries: 2 }),
 }
 const create = () => createMetrics({ version: '1.2.3', now: () => 1_700_000_000_000 })
 
@@ -53,6 +55,10 @@ it('shows the state of the service, the cache and the keys as they are when it i
     'kms_config_revision 7',
     'kms_requests_in_flight 4',
     'kms_backend_credentials_expiry_timestamp_seconds 1767229200',
+    'kms_backend_breaker_open 1',
+    'kms_bucket_key_cache_hits_total 6',
+    'kms_bucket_key_cache_misses_total 5',
+    'kms_bucket_key_cache_entries 2',
     'kms_cache_hits_total 3',
     'kms_cache_misses_total 2',
     'kms_cache_entries 1',
@@ -79,17 +85,26 @@ it('says nothing about what is not there, and of a service that does not run tha
       healthy: undefined,
       cache: undefined,
       credentialsExpireAt: undefined,
+      breakerOpen: undefined,
     }),
     ready: () => false,
     inFlight: () => 0,
     keyCounts: () => undefined,
     audit: () => undefined,
+    bucketKeys: () => ({ hits: 0, misses: 0, entries: 0 }),
   })
   const lines = await series(metrics)
   for (const line of ['kms_state{state="Error"} 1', 'kms_healthy 0', 'kms_ready 0', 'kms_cache_hits_total 0']) {
     expect(lines).toContain(line)
   }
-  for (const absent of ['kms_keys', 'kms_key_', 'kms_backend_credentials', 'kms_config_last', 'kms_audit']) {
+  for (const absent of [
+    'kms_keys',
+    'kms_key_',
+    'kms_backend_credentials',
+    'kms_backend_breaker',
+    'kms_config_last',
+    'kms_audit',
+  ]) {
     expect(lines.filter((line) => line.startsWith(absent))).toEqual([])
   }
   expect(lines.join('\n')).not.toContain('gone')
@@ -121,6 +136,26 @@ it('counts and times requests and operations', async () => {
   ]) {
     expect(lines).toContain(line)
   }
+})
+
+it('counts, times and weighs operations on objects by how they are encrypted', async () => {
+  const metrics = create()
+  const put = { operation: 'PutObject', mode: 'SSE-KMS', outcome: 'ok', sentBytes: 0, milliseconds: 20 }
+  metrics.objectOperation({ ...put, receivedBytes: 4096 })
+  metrics.objectOperation({ ...put, receivedBytes: 4 })
+  metrics.objectOperation({ ...put, outcome: 'BadDigest', receivedBytes: 0 })
+  metrics.objectOperation({ ...put, operation: 'GetObject', mode: 'plain', receivedBytes: 0, sentBytes: 7 })
+  const lines = await series(metrics)
+  for (const line of [
+    'kms_object_operations_total{operation="PutObject",mode="SSE-KMS",outcome="ok"} 2',
+    'kms_object_operations_total{operation="PutObject",mode="SSE-KMS",outcome="BadDigest"} 1',
+    'kms_object_operation_duration_seconds_bucket{le="0.025",operation="PutObject",mode="SSE-KMS"} 3',
+    'kms_object_received_bytes_total{mode="SSE-KMS"} 4100',
+    'kms_object_sent_bytes_total{mode="plain"} 7',
+  ]) {
+    expect(lines).toContain(line)
+  }
+  expect(lines.filter((line) => /_bytes_total/.test(line))).toHaveLength(2)
 })
 
 describe('changes of the service', () => {
@@ -185,7 +220,19 @@ describe('what is written down', () => {
   it('no label can hold what a caller chose', () => {
     const labels = new Set(Object.values(metricCatalogue).flatMap((spec) => spec.labels))
     expect([...labels].sort()).toEqual(
-      ['backend', 'change', 'node', 'operation', 'outcome', 'plane', 'request', 'result', 'state', 'version'].sort(),
+      [
+        'backend',
+        'change',
+        'mode',
+        'node',
+        'operation',
+        'outcome',
+        'plane',
+        'request',
+        'result',
+        'state',
+        'version',
+      ].sort(),
     )
   })
 

@@ -1,5 +1,6 @@
 import type { AuditStatistics } from '@kms/audit'
 import type { ManagerEvent, ManagerStatus } from '@kms/core'
+import type { BucketKeyStatistics } from '@kms/sse'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { KeyCounts } from './key-census.ts'
 import { type MetricName, metricCatalogue } from './metric-catalogue.ts'
@@ -13,11 +14,23 @@ export interface MetricSources {
   readonly keyCounts: () => KeyCounts | undefined
   /** `undefined` where no records are kept. */
   readonly audit: () => AuditStatistics | undefined
+  readonly bucketKeys: () => BucketKeyStatistics
+}
+
+/** An operation on an object that has ended. */
+export interface ObjectOperation {
+  readonly operation: string
+  readonly mode: string
+  readonly outcome: string
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  readonly milliseconds: number
 }
 
 /** Counts and times what happens. No label holds a key id, a principal or anything else a caller chose. */
 export interface Metrics {
   request(plane: string, operation: string, outcome: string, milliseconds: number): void
+  objectOperation(operation: ObjectOperation): void
   managerEvent(event: ManagerEvent): void
   backendOperation(backend: string, operation: string, outcome: string, milliseconds: number): void
   backendRequest(backend: string, request: string, outcome: string, milliseconds: number): void
@@ -59,6 +72,9 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
     createTimedSeries(registry, countName, timeName)
 
   const requests = timed('kms_requests_total', 'kms_request_duration_seconds')
+  const objects = timed('kms_object_operations_total', 'kms_object_operation_duration_seconds')
+  const received = counter('kms_object_received_bytes_total')
+  const sent = counter('kms_object_sent_bytes_total')
   const operations = timed('kms_backend_operations_total', 'kms_backend_operation_duration_seconds')
   const peerRequests = timed('kms_backend_requests_total', 'kms_backend_request_duration_seconds')
   const changes = timed('kms_config_changes_total', 'kms_config_change_duration_seconds')
@@ -74,6 +90,10 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
     revision: gauge('kms_config_revision'),
     inFlight: gauge('kms_requests_in_flight'),
     tokenExpiry: gauge('kms_backend_credentials_expiry_timestamp_seconds'),
+    breakerOpen: gauge('kms_backend_breaker_open'),
+    bucketKeyHits: counter('kms_bucket_key_cache_hits_total'),
+    bucketKeyMisses: counter('kms_bucket_key_cache_misses_total'),
+    bucketKeys: gauge('kms_bucket_key_cache_entries'),
     hits: counter('kms_cache_hits_total'),
     misses: counter('kms_cache_misses_total'),
     evictions: counter('kms_cache_evictions_total'),
@@ -93,6 +113,7 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
     seen.reloaded,
     seen.reloadedAt,
     seen.tokenExpiry,
+    seen.breakerOpen,
     seen.oldestRotation,
     seen.keysTruncated,
     seen.auditWriting,
@@ -104,8 +125,8 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
   let sources: MetricSources | undefined
   let withProcess = false
 
-  function look({ status, ready, inFlight, keyCounts, audit }: MetricSources): void {
-    const { status: wire, healthy, revision, retiredBackends, cache, credentialsExpireAt } = status()
+  function look({ status, ready, inFlight, keyCounts, audit, bucketKeys }: MetricSources): void {
+    const { status: wire, healthy, revision, retiredBackends, cache, credentialsExpireAt, breakerOpen } = status()
     const state = typeof wire === 'string' ? wire : 'Error'
     for (const each of STATES) seen.state.labels(each).set(each === state ? 1 : 0)
     seen.ready.set(ready() ? 1 : 0)
@@ -119,8 +140,18 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
     }
     seen.entries.set(cache?.entries ?? 0)
     show(seen.tokenExpiry, credentialsExpireAt && credentialsExpireAt / 1000)
+    show(seen.breakerOpen, breakerOpen === undefined ? undefined : Number(breakerOpen))
+    lookAtBucketKeys(bucketKeys())
     lookAtKeys(keyCounts())
     lookAtAudit(audit())
+  }
+
+  function lookAtBucketKeys({ hits, misses, entries }: BucketKeyStatistics): void {
+    seen.bucketKeyHits.reset()
+    seen.bucketKeyHits.inc(hits)
+    seen.bucketKeyMisses.reset()
+    seen.bucketKeyMisses.inc(misses)
+    seen.bucketKeys.set(entries)
   }
 
   function lookAtAudit(audit: AuditStatistics | undefined): void {
@@ -152,6 +183,12 @@ export function createMetrics({ version, now }: MetricsOptions): Metrics {
       operations.record(backend, operation, outcome, milliseconds),
     backendRequest: (backend, request, outcome, milliseconds) =>
       peerRequests.record(backend, request, outcome, milliseconds),
+
+    objectOperation({ operation, mode, outcome, receivedBytes, sentBytes, milliseconds }) {
+      objects.record(operation, mode, outcome, milliseconds)
+      if (receivedBytes > 0) received.labels(mode).inc(receivedBytes)
+      if (sentBytes > 0) sent.labels(mode).inc(sentBytes)
+    },
 
     managerEvent({ event, attempted, code, milliseconds }) {
       if (REMARKS.has(event)) return

@@ -1,6 +1,8 @@
 import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type KmsManager, kmsError } from '@kms/core'
+import type { ObjectStore } from '@kms/s3-api'
+import type { ObjectCipher } from '@kms/sse'
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { afterAll, beforeEach, expect, it } from 'vitest'
@@ -86,7 +88,6 @@ it('spans of a request, of core and of the backend hang together, below the call
   expect([request.kind, core.kind, backend.kind]).toEqual([SpanKind.SERVER, SpanKind.INTERNAL, SpanKind.CLIENT])
   expect(request.attributes).toEqual({
     'http.request.method': 'GET',
-    'url.path': '/rustfs/admin/v3/kms/decrypt',
     'http.response.status_code': 200,
     'kms.key_id': 'main',
   })
@@ -105,6 +106,27 @@ it('failures show their code and none of their words', async () => {
   expect(
     JSON.stringify(spans().map(({ attributes, events, status: ended }) => [attributes, events, ended])),
   ).not.toContain('secret-place')
+})
+
+it('spans of an object are those of its key, of the store, and of the KMS below', async () => {
+  const inner = async (): Promise<undefined> => undefined
+  const manager = tracing.manager({ data: { decrypt: inner }, keys: {} } as unknown as KmsManager)
+  const cipher = tracing.cipher({
+    openForRead: async () => void (await manager.data.decrypt({} as never)),
+    inspect: () => 'at once',
+  } as unknown as ObjectCipher)
+  const store = tracing.store({ openObject: inner } as unknown as ObjectStore)
+  await serve(async () => {
+    await store.openObject({ bucket: 'b', key: 'secret-name' })
+    expect(cipher.inspect({ bucket: 'b', key: 'secret-name' }, Buffer.alloc(0))).toBe('at once')
+    await cipher.openForRead({} as never)
+    tracing.describeRequest('GetObject', { 'kms.object_mode': 'SSE-KMS' })
+  })
+  const [request, open, read, kms] = ['GetObject', 'store.openObject', 'cipher.openForRead', 'data.decrypt'].map(named)
+  expect(spans()).toHaveLength(4)
+  for (const span of [open, read]) expect(span?.parentSpanContext?.spanId).toBe(request?.spanContext().spanId)
+  expect(kms?.parentSpanContext?.spanId).toBe(read?.spanContext().spanId)
+  expect(JSON.stringify(spans().map(({ attributes, name }) => [name, attributes]))).not.toContain('secret-name')
 })
 
 it('outside a request nothing is made up, and members that are no calls stay', async () => {

@@ -1,5 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
 import type { BackendCall, KmsManager } from '@kms/core'
+import type { ObjectStore } from '@kms/s3-api'
+import type { ObjectCipher } from '@kms/sse'
 import {
   type Attributes,
   context,
@@ -23,11 +25,18 @@ export interface Tracing {
   describeRequest(operation: string | undefined, attributes: Attributes): void
   /** A span for every operation of the data path and on keys. */
   manager(manager: KmsManager): KmsManager
+  /** A span for every object whose key is made, got back or wrapped anew; encrypting its body is not one of them. */
+  cipher(cipher: ObjectCipher): ObjectCipher
+  /** A span for every operation of the store of objects; of a write until all of the body is stored, of a read until it is open. */
+  store(store: ObjectStore): ObjectStore
   /** A span for an operation on a backend. */
   backend<T>(call: BackendCall, work: () => Promise<T>): Promise<T>
   /** What carries the trace to a peer: `traceparent` and its like. */
   headers(): Record<string, string>
 }
+
+/** Those that may wait for a KMS. */
+const CIPHER_VERBS = ['beginWrite', 'beginUpload', 'sealPart', 'completeUpload', 'openForRead', 'rewrap'] as const
 
 /** The tracing of this process; `undefined` when no SDK was registered before. */
 export function findTracing(): Tracing | undefined {
@@ -47,10 +56,10 @@ export function findTracing(): Tracing | undefined {
     })
   }
 
-  function traced<T extends object>(prefix: string, service: T): T {
+  function traced<T extends object>(prefix: string, service: T, names: readonly string[] = Object.keys(service)): T {
     return Object.fromEntries(
       Object.entries(service).map(([name, member]) => {
-        if (typeof member !== 'function') return [name, member]
+        if (typeof member !== 'function' || !names.includes(name)) return [name, member]
         const call = (...args: unknown[]) =>
           inSpan(`${prefix}.${name}`, SpanKind.INTERNAL, {}, () => member.apply(service, args) as Promise<unknown>)
         return [name, call]
@@ -62,7 +71,8 @@ export function findTracing(): Tracing | undefined {
     requests: (listener) => (request, response) => {
       const parent = propagation.extract(context.active(), carrierOf(request))
       const { method = 'GET' } = request
-      const attributes = { 'http.request.method': method, 'url.path': (request.url ?? '/').split('?', 1)[0] as string }
+      // Without the path, which may name an object.
+      const attributes = { 'http.request.method': method }
       const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes }, parent)
       response.once('close', () => {
         span.setAttribute('http.response.status_code', response.statusCode)
@@ -84,6 +94,9 @@ export function findTracing(): Tracing | undefined {
         keys: { value: traced('keys', manager.keys), enumerable: true },
         data: { value: traced('data', manager.data), enumerable: true },
       }) as KmsManager,
+
+    cipher: (cipher) => traced('cipher', cipher, CIPHER_VERBS),
+    store: (store) => traced('store', store),
 
     backend: ({ backend, operation }, work) =>
       inSpan(`${backend}.${operation}`, SpanKind.CLIENT, { 'kms.backend': backend, 'kms.operation': operation }, work),

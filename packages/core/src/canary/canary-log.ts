@@ -56,6 +56,7 @@ export async function openCanaryLog({ path, realm, onWritten }: CanaryLogOptions
   }
   let waiting: { text: string; done: Promise<void> } | undefined
   let writing: Promise<void> = Promise.resolve()
+  let torn = false
   let closed = false
 
   async function create(): Promise<FileHandle> {
@@ -70,19 +71,29 @@ export async function openCanaryLog({ path, realm, onWritten }: CanaryLogOptions
     }
   }
 
+  /** What is left of a write that failed was not acknowledged, and what comes after it must not stand behind it. */
+  async function takeBack(from: FileHandle): Promise<void> {
+    await from.truncate(size)
+    torn = false
+  }
+
   async function write(text: string): Promise<void> {
     try {
       if (closed) throw new Error('it was closed')
       file ??= await create()
+      if (torn) await takeBack(file)
+      torn = true
       await file.appendFile(text)
       await file.datasync()
+      torn = false
     } catch (error) {
-      await file?.truncate(size).catch(() => {})
+      if (torn && file !== undefined) await takeBack(file).catch(() => {})
       throw storageFailed('the canaries', error)
     }
   }
 
-  async function writeAll(text: string): Promise<void> {
+  async function writeAll(lines: string): Promise<void> {
+    const text = size === 0 ? formatLine({ format: FORMAT, realm }) + lines : lines
     await write(text)
     let offset = size
     size += Buffer.byteLength(text)
@@ -115,7 +126,7 @@ export async function openCanaryLog({ path, realm, onWritten }: CanaryLogOptions
 
     async append(line) {
       if (waiting === undefined) {
-        const batch = { text: size === 0 ? formatLine({ format: FORMAT, realm }) : '', done: writing }
+        const batch = { text: '', done: writing }
         waiting = batch
         batch.done = writing = writing
           .catch(() => {})

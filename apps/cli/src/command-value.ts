@@ -22,7 +22,7 @@ export async function readValue(
     case 'integer-or-never':
       return text === 'never' ? null : readInteger(field, text)
     case 'pairs':
-      return Object.fromEntries(texts.map(readPair))
+      return readPairs(texts)
     case 'secret-file':
       return (text === '-' ? await io.readStdin() : readText(text)).replace(/\r?\n$/, '')
   }
@@ -31,6 +31,11 @@ export async function readValue(
 function readInteger(field: string, text: string): number {
   if (!/^-?\d{1,15}$/.test(text)) throw usageError(`${field}: ${text} is no whole number`)
   return Number(text)
+}
+
+/** `name=value` of each text. */
+export function readPairs(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(texts.map(readPair))
 }
 
 function readPair(text: string): readonly [string, string] {

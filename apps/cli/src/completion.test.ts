@@ -14,6 +14,8 @@ it.each([
   ['kmsctl keys ro', ['rotate', 'rotation-period']],
   ['kmsctl --profile x keys ena', ['enable']],
   ['kmsctl keys create --na', ['--name']],
+  ['kmsctl objects pu', ['put']],
+  ['kmsctl objects put file bucket/key --sse-', ['--sse-kms-key-id']],
   ['kmsctl audit verify /somewhere --exp', ['--expect-head']],
 ])('bash completes %j', async (line, expected) => {
   const words = line.split(' ')

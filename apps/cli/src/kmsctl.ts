@@ -10,10 +10,11 @@ import { completionScript, type Shell, shells } from './completion.ts'
 import { examine } from './doctor/doctor.ts'
 import { CliError, exitCodeOf, exitCodes, usageError } from './exit-codes.ts'
 import type { Io } from './io.ts'
+import { addObjects } from './objects/add-objects.ts'
 import { formatKeys, formatReply, formatTable, visible } from './output.ts'
 import { type Profile, profilePath, readProfiles, writeProfiles } from './profiles.ts'
 import { readDocument, withSettings } from './read-document.ts'
-import { connect, findTarget, type GlobalOptions, readText } from './session.ts'
+import { connect, connectToObjects, findTarget, type GlobalOptions, readText } from './session.ts'
 import { version } from './version.ts'
 
 /** Runs a command line to its end and returns the exit code. */
@@ -130,6 +131,21 @@ export function createProgram(io: Io): Command {
       else io.out(formatTable(['KEY', 'OUTCOME', ''], rows))
       if (failed.length > 0) throw new CliError(exitCodes.found, `${failed.length} of ${results.length} keys failed.`)
     })
+
+  addObjects(inherit(program.command('objects').description('encrypted objects')), {
+    io,
+    json,
+    inherit,
+    concurrencyOf: (text) => Math.min(Math.max(wholeNumber(text), 1), 64),
+    async withObjects(work) {
+      const client = connectToObjects(findTarget(globals(), io), io)
+      try {
+        return await work(client)
+      } finally {
+        client.close()
+      }
+    },
+  })
 
   const audit = inherit(program.command('audit').description('audit files'))
   inherit(audit.command('verify'))

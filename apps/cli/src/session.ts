@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createKmsClient, type KmsClient } from '@kms/client'
+import { createKmsClient, createObjectsClient, type KmsClient, type ObjectsClient } from '@kms/client'
 import { usageError } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { type Profile, profilePath, readProfiles } from './profiles.ts'
@@ -62,6 +62,22 @@ export function connect({ endpoint, ca, credentials, region }: Target, { wait }:
     wait,
     ...(ca === undefined ? {} : { ca }),
     ...(credentials === undefined ? {} : { credentials }),
+    ...(region === undefined ? {} : { region }),
+  })
+}
+
+export function connectToObjects(
+  { endpoint, ca, credentials, region }: Target,
+  { wait }: Pick<Io, 'wait'>,
+): ObjectsClient {
+  if (credentials === undefined) {
+    throw usageError('Objects need credentials. Set KMSCTL_ACCESS_KEY and KMSCTL_SECRET_KEY, or make a profile.')
+  }
+  return createObjectsClient({
+    endpoint,
+    wait,
+    credentials,
+    ...(ca === undefined ? {} : { ca }),
     ...(region === undefined ? {} : { region }),
   })
 }

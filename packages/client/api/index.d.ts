@@ -4,6 +4,7 @@
 // index.d.ts
 export { type ClientErrorFacts, isKmsClientError, KmsClientError } from './client-error.ts';
 export { type Answered, type AnyRequest, createKmsClient, type KmsClient, type KmsClientOptions } from './kms-client.ts';
+export { createObjectsClient, type ListedObject, type ObjectHead, type ObjectName, type ObjectProtection, type ObjectsClient, type ObjectsClientOptions, } from './objects/objects-client.ts';
 export { type OperationName, type OperationSpec, operations } from './operations.ts';
 export type { Transport, WireReply, WireRequest } from './transport.ts';
 export type { ConfigChange, Done, EncryptionContext, JsonDocument, KeyMetadata, KmsStatus, OperationTypes, PolicyInfo, RetiredStore, ServiceStatus, UserInfo, } from './types.ts';
@@ -68,6 +69,53 @@ export interface KmsClient {
 }
 export declare function createKmsClient(options: KmsClientOptions): KmsClient;
 export {};
+
+// objects/objects-client.d.ts
+import type { Readable } from 'node:stream';
+import type { KmsClientOptions } from '../kms-client.ts';
+export type ObjectsClientOptions = Omit<KmsClientOptions, 'credentials' | 'transport'> & Required<Pick<KmsClientOptions, 'credentials'>>;
+export interface ObjectName {
+    readonly bucket: string;
+    readonly key: string;
+}
+export interface ObjectProtection {
+    readonly sse?: 'aws:kms' | 'AES256';
+    readonly kmsKeyId?: string;
+    readonly bucketKey?: boolean;
+    readonly context?: Readonly<Record<string, string>>;
+}
+export interface ObjectHead {
+    readonly size: number | undefined;
+    readonly etag: string | undefined;
+    readonly lastModified: string | undefined;
+    readonly contentType: string | undefined;
+    readonly sse: string | undefined;
+    readonly kmsKeyId: string | undefined;
+    readonly bucketKey: boolean;
+}
+export interface ListedObject {
+    readonly key: string;
+    readonly size: number;
+    readonly lastModified: string;
+}
+export interface ObjectsClient {
+    makeBucket(bucket: string): Promise<void>;
+    buckets(): Promise<readonly string[]>;
+    put(name: ObjectName, body: {
+        readonly size: number;
+        readonly open: () => AsyncIterable<Uint8Array>;
+    }, options?: ObjectProtection & {
+        readonly contentType?: string;
+    }): Promise<ObjectHead>;
+    get(name: ObjectName): Promise<ObjectHead & {
+        readonly body: Readable;
+    }>;
+    head(name: ObjectName): Promise<ObjectHead>;
+    list(bucket: string, prefix?: string): AsyncIterable<ListedObject>;
+    remove(name: ObjectName): Promise<void>;
+    close(): void;
+}
+export declare function createObjectsClient(options: ObjectsClientOptions): ObjectsClient;
 
 // operations.d.ts
 export interface OperationSpec {

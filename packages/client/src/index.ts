@@ -1,5 +1,14 @@
 export { type ClientErrorFacts, isKmsClientError, KmsClientError } from './client-error.ts'
 export { type Answered, type AnyRequest, createKmsClient, type KmsClient, type KmsClientOptions } from './kms-client.ts'
+export {
+  createObjectsClient,
+  type ListedObject,
+  type ObjectHead,
+  type ObjectName,
+  type ObjectProtection,
+  type ObjectsClient,
+  type ObjectsClientOptions,
+} from './objects/objects-client.ts'
 export { type OperationName, type OperationSpec, operations } from './operations.ts'
 export type { Transport, WireReply, WireRequest } from './transport.ts'
 export type {

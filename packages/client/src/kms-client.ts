@@ -1,6 +1,7 @@
 import { type SigningCredentials, signRequest } from '@kms/sigv4'
-import { isKmsClientError, KmsClientError } from './client-error.ts'
+import { KmsClientError } from './client-error.ts'
 import { type OperationName, type OperationSpec, operations } from './operations.ts'
+import { createRepeater } from './repeat.ts'
 import { createTransport, type Transport, type WireReply } from './transport.ts'
 import type { KeyMetadata, OperationTypes } from './types.ts'
 
@@ -63,11 +64,9 @@ export interface KmsClient {
 
 const ADMIN_PREFIX = '/rustfs/admin/v3'
 
-/** Waits before the second attempt and on, in milliseconds. */
-const BACKOFF_MS = [200, 1000, 3000] as const
-
 export function createKmsClient(options: KmsClientOptions): KmsClient {
-  const { credentials, region = 'us-east-1', timeoutMs = 60_000, retries = 3, wait = defaultWait } = options
+  const { credentials, region = 'us-east-1', timeoutMs = 60_000 } = options
+  const repeat = createRepeater({ ...options, timeoutMs })
   const endpoint = options.endpoint.replace(/\/+$/, '')
   const transport =
     options.transport ?? createTransport({ timeoutMs, ...(options.ca === undefined ? {} : { ca: options.ca }) })
@@ -91,15 +90,7 @@ export function createKmsClient(options: KmsClientOptions): KmsClient {
 
   async function ask(name: OperationName, request: AnyRequest = {}): Promise<Answered<unknown>> {
     const spec = operations[name]
-    for (let sent = 1; ; sent++) {
-      try {
-        return await attempt(spec, request)
-      } catch (error) {
-        if (sent > retries || !isKmsClientError(error) || !mayRepeat(spec, error)) throw error
-        const pause = BACKOFF_MS[Math.min(sent, BACKOFF_MS.length) - 1] as number
-        await wait(Math.min(Math.max(pause, (error.retryAfterSeconds ?? 0) * 1000), timeoutMs))
-      }
-    }
+    return repeat(() => attempt(spec, request), spec.repeatable)
   }
 
   return {
@@ -118,13 +109,6 @@ export function createKmsClient(options: KmsClientOptions): KmsClient {
     get: (path) => transport.send({ method: 'GET', url: endpoint + path, headers: {}, body: undefined }),
     close: () => transport.close(),
   }
-}
-
-/** What was never begun may be sent again, and so may what does no harm when done twice, while the server asks for patience. */
-function mayRepeat({ repeatable }: OperationSpec, { notSent, status, code }: KmsClientError): boolean {
-  // A certificate that is not trusted will not be the next time either.
-  if (code === 'CertificateRefused') return false
-  return notSent || (repeatable && (status === 0 || status === 429 || status === 503 || status === 504))
 }
 
 function urlOf(endpoint: string, { path, query: known }: OperationSpec, { path: values, query }: AnyRequest): string {
@@ -162,10 +146,4 @@ function understand({ status, headers, text }: WireReply): Answered<unknown> {
   }
   const date = Date.parse(headers.date ?? '')
   return { reply, requestId, etag: headers.etag, date: Number.isNaN(date) ? undefined : date }
-}
-
-function defaultWait(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds)
-  })
 }

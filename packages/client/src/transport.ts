@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import { KmsClientError } from './client-error.ts'
+import { connectionError, failedConnection } from './connection-error.ts'
 
 export interface WireRequest {
   readonly method: string
@@ -25,10 +25,6 @@ export interface Transport {
 /** A reply is a document of an API: what is larger is not one. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024
 
-/** Errors of a connection that was never there: nothing was sent. */
-const NOT_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/
-const NOT_TRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|^ERR_TLS|^ERR_SSL|^EPROTO$/
-
 export function createTransport(options: { readonly ca?: string; readonly timeoutMs: number }): Transport {
   const { ca, timeoutMs } = options
   const http = new HttpAgent({ keepAlive: true })
@@ -48,15 +44,7 @@ export function createTransport(options: { readonly ca?: string; readonly timeou
         }, timeoutMs)
         const fail = (cause: NodeJS.ErrnoException): void => {
           clearTimeout(timer)
-          if (cause instanceof KmsClientError) return reject(cause)
-          const code = cause.code ?? 'unknown'
-          const { origin } = new URL(url)
-          if (NOT_TRUSTED.test(code)) {
-            const message = `The server at ${origin} could not prove who it is (${code}). Give the certificate authority that signed for it.`
-            return reject(connectionError('CertificateRefused', message, true, cause))
-          }
-          const message = `The server at ${origin} could not be reached (${code}).`
-          reject(connectionError('ConnectionFailed', message, NOT_CONNECTED.test(code), cause))
+          reject(failedConnection(cause, new URL(url).origin))
         }
         outgoing.on('error', fail)
         outgoing.on('response', (incoming) => {
@@ -81,9 +69,4 @@ export function createTransport(options: { readonly ca?: string; readonly timeou
       https.destroy()
     },
   }
-}
-
-function connectionError(code: string, message: string, notSent: boolean, cause?: unknown): KmsClientError {
-  const facts = { code, status: 0, requestId: undefined, retryAfterSeconds: undefined, notSent }
-  return new KmsClientError(message, facts, cause === undefined ? undefined : { cause })
 }

@@ -24,7 +24,7 @@ export async function examine(client: KmsClient, target: Target, io: Pick<Io, 'e
   if (protocol === 'https:') await checkCertificate(target, io, tell)
   else if (!local) tell('TLS', 'warning', 'The endpoint is plain http: keys and credentials can be read on the way.')
 
-  const reached = await reach(client, tell)
+  const reached = await reach(client, io, tell)
   if (!reached) return findings
   if (target.credentials === undefined) {
     tell('credentials', 'problem', 'None are set. Set KMSCTL_ACCESS_KEY and KMSCTL_SECRET_KEY, or make a profile.')
@@ -34,7 +34,7 @@ export async function examine(client: KmsClient, target: Target, io: Pick<Io, 'e
   if (accessKeyId === 'admin' && secretAccessKey === 'admin') {
     tell('credentials', 'warning', 'These are the default ones: fine on this machine, nowhere else.')
   }
-  const status = await checkCredentials(client, io, tell)
+  const status = await checkCredentials(client, tell)
   if (status === undefined) return findings
   checkService(status, tell)
   await checkPermissions(client, tell)
@@ -86,11 +86,13 @@ function checkCertificate({ endpoint, ca }: Target, { now }: Pick<Io, 'now'>, te
   })
 }
 
-async function reach(client: KmsClient, tell: Tell): Promise<boolean> {
+async function reach(client: KmsClient, { now }: Pick<Io, 'now'>, tell: Tell): Promise<boolean> {
   try {
-    const { status } = await client.get('/health/live')
+    const { status, headers } = await client.get('/health/live')
     if (status === 200) {
       tell('server', 'good', 'It answers.')
+      const date = Date.parse(headers.date ?? '')
+      if (!Number.isNaN(date)) checkClock(Math.round((now() - date) / 1000), tell)
       return true
     }
     tell('server', 'problem', `/health/live answers ${status}: is this a KMS?`)
@@ -99,6 +101,15 @@ async function reach(client: KmsClient, tell: Tell): Promise<boolean> {
     tell('server', 'problem', `${error.message} Is it running, and is this its address?`)
   }
   return false
+}
+
+/** `skew`: seconds by which this clock is ahead. */
+function checkClock(skew: number, tell: Tell): void {
+  const much = Math.abs(skew)
+  if (much <= 5) return tell('clock', 'good', 'This clock and the one of the server agree.')
+  const differs = `This clock is ${much} s ${skew > 0 ? 'ahead of' : 'behind'} the one of the server`
+  if (much > 900) return tell('clock', 'problem', `${differs}: it accepts nothing beyond 900 s. Set the wrong one.`)
+  return tell('clock', much > 60 ? 'warning' : 'note', `${differs}; from 900 s on nothing is accepted.`)
 }
 
 const ADVICE: ReadonlyMap<string, string> = new Map([
@@ -113,22 +124,11 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['TooManyRequests', 'Too many failed attempts in this minute. Wait, and use the right secret.'],
 ])
 
-async function checkCredentials(
-  client: KmsClient,
-  { now }: Pick<Io, 'now'>,
-  tell: Tell,
-): Promise<KmsStatus | undefined> {
+async function checkCredentials(client: KmsClient, tell: Tell): Promise<KmsStatus | undefined> {
   try {
-    const { reply, date } = await client.ask('getStatus')
-    const skew = date === undefined ? 0 : Math.round((now() - date) / 1000)
-    const much = Math.abs(skew)
-    if (much <= 5) tell('clock', 'good', 'This clock and the one of the server agree.')
-    else {
-      const text = `This clock is ${much} s ${skew > 0 ? 'ahead of' : 'behind'} the one of the server; from 900 s on nothing is accepted.`
-      tell('clock', much > 60 ? 'warning' : 'note', text)
-    }
+    const status = await client.call('getStatus')
     tell('credentials', 'good', 'They are accepted.')
-    return reply as KmsStatus
+    return status
   } catch (error) {
     if (!isKmsClientError(error)) throw error
     if (error.code === 'AccessDenied')

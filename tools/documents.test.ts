@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
+import { allowedEdges } from './boundaries.ts'
 import { anchorsOf, brokenLinks, codeBlocks, type MarkdownDocument, readDocuments } from './documents.ts'
+import { gateNames } from './gates.mjs'
 import { scratchFolder } from './scratch.ts'
-import { root } from './workspace.mjs'
+import { listPackages, readManifest, root } from './workspace.mjs'
 
 const documents = readDocuments(root)
 
@@ -22,6 +24,44 @@ describe('the documents', () => {
     const readme = documents.find(({ path }) => path === 'README.md')?.text ?? ''
     const missing = documents.filter(({ path }) => path.startsWith('docs/') && !readme.includes(`(${path}`))
     expect(missing.map(({ path }) => path)).toEqual([])
+  })
+})
+
+describe('CONTRIBUTING', () => {
+  const text = documents.find(({ path }) => path === 'CONTRIBUTING.md')?.text ?? ''
+  /** The rows of tables whose first cell begins like this, as cells. */
+  const rows = (start: RegExp): string[][] =>
+    text
+      .split('\n')
+      .map((line) => line.slice(1).split(' | '))
+      .filter(([first = '']) => start.test(first.trim()))
+
+  it('maps every room, with the walls the gate keeps', () => {
+    const map = rows(/^`(packages|apps)\/[a-z0-9-]+`$/).map(([path = '', , imports = '']) => [
+      path.trim().replaceAll('`', ''),
+      imports.replace(/\s*\|$/, '').trim(),
+    ])
+    const meant = listPackages(root).map(({ id, dir }) => {
+      const edges = allowedEdges[id]
+      const said =
+        edges === 'every package'
+          ? 'every package'
+          : Object.entries(edges ?? {})
+              .map(([name, kind]) => (kind === 'types' ? `types of ${name}` : name))
+              .join(', ')
+      return [dir.slice(root.length).replace(/^\//, ''), said === '' ? 'nothing' : said]
+    })
+    expect(Object.fromEntries(map)).toEqual(Object.fromEntries(meant))
+  })
+
+  it('names every gate, and every script there is', () => {
+    const gates = rows(/^`[a-z-]+`(, `[a-z-]+`)*$/).flatMap(([cell = '']) =>
+      [...cell.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name),
+    )
+    expect(gates).toEqual(expect.arrayContaining([...gateNames]))
+    for (const script of Object.keys(readManifest(root).scripts ?? {})) {
+      expect(text).toMatch(new RegExp(`\`npm (run )?${script}\\b`))
+    }
   })
 })
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { helpText } from './help.ts'
@@ -43,4 +43,16 @@ it('--help has a line for every setting', () => {
     expect(line, name).toHaveLength(1)
     expect(line[0]).toContain(settingTable[name].summary)
   }
+})
+
+it('no document names a setting that is not there', () => {
+  const root = fileURLToPath(new URL('../../../', import.meta.url))
+  const paths = ['README.md', 'deploy/README.md', ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)]
+  const known = new Set<string>(settingNames)
+  const unknown = paths.flatMap((name) =>
+    [...readFileSync(root + name, 'utf8').matchAll(/\bKMS_[A-Z0-9_]*[A-Z0-9]\b(?!_?\*)/g)]
+      .filter(([setting]) => !known.has(setting))
+      .map(([setting]) => `${name}: ${setting}`),
+  )
+  expect(unknown).toEqual([])
 })

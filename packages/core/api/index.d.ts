@@ -1081,6 +1081,7 @@ import type { EncryptionContext } from '../../context/encryption-context.ts';
 import { type Realm } from '../../envelope/envelope.ts';
 import type { KmsError } from '../../errors/kms-error.ts';
 import type { Random } from '../../random.ts';
+import { type EndingKeys } from '../keys/ending-keys.ts';
 import { type Authorize } from '../resolve-key.ts';
 import { type SnapshotSource } from '../snapshot.ts';
 import { type BatchItem, type BatchResult } from './batch.ts';
@@ -1121,7 +1122,7 @@ export interface DataPlane {
         readonly ciphertext: Buffer;
     }): Promise<AdmittedKey>;
 }
-export declare function createDataPlane(source: SnapshotSource, random: Random): DataPlane;
+export declare function createDataPlane(source: SnapshotSource, random: Random, ending: EndingKeys): DataPlane;
 
 // manager/data/key-access.d.ts
 import type { Buffer } from 'node:buffer';
@@ -1140,12 +1141,13 @@ import { type Envelope } from '../../envelope/envelope.ts';
 import type { KeyRecord } from '../../keys/key-backend.ts';
 import type { Random } from '../../random.ts';
 import type { OpenStore } from '../../store/open-store.ts';
+import { type EndingKeys } from '../keys/ending-keys.ts';
 import { type ReadRecord } from '../resolve-key.ts';
 import { type Snapshot, type SnapshotSource } from '../snapshot.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { KeyAccess } from './key-access.ts';
 export type DataOperations = Pick<DataPlane, 'generateDataKey' | 'encrypt' | 'decrypt'>;
-export declare function createDataOperations(source: SnapshotSource, random: Random, access: KeyAccess): DataOperations;
+export declare function createDataOperations(source: SnapshotSource, random: Random, access: KeyAccess, ending: EndingKeys): DataOperations;
 export declare function storeOf(snapshot: Snapshot, { realm }: Envelope): OpenStore | Promise<OpenStore>;
 export declare function exactly(keyId: string, read: ReadRecord): Promise<KeyRecord>;
 
@@ -1156,6 +1158,7 @@ import { type KeyAction } from '../../keys/key-states.ts';
 import type { Caller, ManagerEvent } from '../manager-types.ts';
 import { type Authorize } from '../resolve-key.ts';
 import type { Snapshot, SnapshotSource } from '../snapshot.ts';
+import type { EndingKeys } from './ending-keys.ts';
 export interface KeyRequest {
     readonly key: string;
     readonly authorize: Authorize;
@@ -1170,11 +1173,13 @@ export interface KeyChangeContext {
     readonly onEvent: (event: ManagerEvent) => void;
     readonly onWritten: (record: KeyRecord, realm: Realm) => void;
     readonly onGone: (keyId: string, realm: Realm) => void;
+    readonly ending: EndingKeys;
 }
 export type KeyWrite = (backend: KeyBackend) => Promise<KeyRecord>;
 export interface ChangeRule {
     readonly capability: keyof Capabilities;
     readonly action: KeyAction;
+    readonly ends?: true;
     edit(record: KeyRecord, snapshot: Snapshot): KeyWrite | undefined | Promise<KeyWrite | undefined>;
     event(record: KeyRecord): Pick<ManagerEvent, 'event' | 'message'>;
 }
@@ -1213,6 +1218,18 @@ export interface KeyDestruction {
     readonly destroyed: boolean;
 }
 export declare function destroyKey(context: KeyDestructionContext, { key, authorize, caller }: KeyRequest, isDue: (record: KeyRecord) => boolean): Promise<KeyDestruction>;
+
+// manager/keys/ending-keys.d.ts
+import type { Realm } from '../../envelope/envelope.ts';
+import type { KeyRecord } from '../../keys/key-backend.ts';
+export interface EndingKeys {
+    begin(realm: Realm, keyId: string): () => void;
+    decision(realm: Realm, keyId: string): Promise<void> | undefined;
+}
+export declare function decided(ending: EndingKeys, { realm }: {
+    readonly realm: Realm;
+}, read: () => Promise<KeyRecord>): Promise<KeyRecord>;
+export declare function createEndingKeys(): EndingKeys;
 
 // manager/keys/import-key.d.ts
 import type { Buffer } from 'node:buffer';

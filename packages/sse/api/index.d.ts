@@ -179,6 +179,7 @@ export interface ObjectKeyring {
     protect(request: MakeObjectKey & {
         readonly objectKey: Buffer;
     }): Promise<Omit<MadeObjectKey, 'objectKey'>>;
+    confirm(keys: ObjectKeys): Promise<void>;
     recover(request: RecoverObjectKey): Promise<Buffer>;
 }
 export interface MakeObjectKey {
@@ -478,6 +479,7 @@ export interface BegunObject {
     readonly use: KeyUse | undefined;
     readonly stream: StreamSecrets | undefined;
     readonly salt: Buffer;
+    readonly confirm: () => Promise<void>;
 }
 export declare function beginObject({ name, encryption, authorize, ownUse }: Pick<BeginWrite, 'name' | 'encryption' | 'authorize' | 'ownUse'>, keyring: ObjectKeyring, random: Random, stream: boolean): Promise<BegunObject>;
 export declare function beginWrite(request: BeginWrite, keyring: ObjectKeyring, sealing: Sealing): Promise<ObjectWrite>;
@@ -777,6 +779,7 @@ export interface SealingStreamOptions {
     readonly secrets: StreamSecrets | undefined;
     readonly size: number | undefined;
     readonly md5: boolean;
+    readonly onBegin?: () => Promise<void>;
     readonly onFailure: () => void;
 }
 export interface SealedStream {
@@ -787,7 +790,7 @@ export interface SealingStream {
     seal(source: ByteSource): AsyncGenerator<Buffer, void, undefined>;
     result(): SealedStream;
 }
-export declare function createSealingStream({ secrets, size, md5, onFailure }: SealingStreamOptions): SealingStream;
+export declare function createSealingStream({ secrets, size, md5, onBegin, onFailure }: SealingStreamOptions): SealingStream;
 
 // stream/stream-header.d.ts
 import { Buffer } from 'node:buffer';

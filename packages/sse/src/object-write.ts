@@ -42,7 +42,11 @@ export interface SealedBody {
 
 /** An object being written: it comes to be with the record `finish` returns, and not before. */
 export interface ObjectWrite extends SealedBody {
-  /** The KMS key version the object needs, known from now on so that its use can be counted; `undefined` when it needs none. */
+  /**
+   * The KMS key version the object needs, known from now on; `undefined` when it needs none. Its use is to be counted before the
+   * first byte is taken of {@link SealedBody.seal}, which asks once more for the key's state: whoever destroys a key counts first what needs
+   * it, so either finds the other.
+   */
   readonly keyUse: KeyUse | undefined
   /** Once, after all was sealed. Throws `TypeError` otherwise. */
   finish(digests?: FinishWrite): NewObject
@@ -63,6 +67,8 @@ export interface BegunObject {
   /** What `derive` made of the object's key; the key itself is erased already. */
   readonly stream: StreamSecrets | undefined
   readonly salt: Buffer
+  /** Throws when the KMS key may not be used any more. */
+  readonly confirm: () => Promise<void>
 }
 
 /**
@@ -81,7 +87,14 @@ export async function beginObject(
   const common = { mode, writeId, context: kms ? encryption.context : NO_TEXT }
   if (mode === 'plain') {
     const fields = { ...common, keyName: '', bucketKey: false }
-    return { fields, secrets: undefined, use: undefined, stream: undefined, salt: Buffer.alloc(0) }
+    return {
+      fields,
+      secrets: undefined,
+      use: undefined,
+      stream: undefined,
+      salt: Buffer.alloc(0),
+      confirm: async () => {},
+    }
   }
   const binding = objectBinding(name, writeId)
   const { objectKey, keys, use } = await keyring.make({ name, binding, encryption, authorize, ownUse })
@@ -102,6 +115,7 @@ export async function beginObject(
       use,
       stream: stream ? streamSecrets(objectKey, binding, 0, salt) : undefined,
       salt,
+      confirm: () => keyring.confirm(keys),
     }
   } finally {
     objectKey.fill(0)
@@ -110,14 +124,14 @@ export async function beginObject(
 
 export async function beginWrite(request: BeginWrite, keyring: ObjectKeyring, sealing: Sealing): Promise<ObjectWrite> {
   const { name, encryption, size, md5 = false } = request
-  const { fields, secrets, use, stream, salt } = await beginObject(request, keyring, sealing.random, true)
+  const { fields, secrets, use, stream, salt, confirm } = await beginObject(request, keyring, sealing.random, true)
   let open = true
   const abandon = () => {
     open = false
     secrets?.recordKey.fill(0)
   }
   const wanted = md5 || hasMd5Etag(encryption.mode)
-  const body = createSealingStream({ secrets: stream, size, md5: wanted, onFailure: abandon })
+  const body = createSealingStream({ secrets: stream, size, md5: wanted, onBegin: confirm, onFailure: abandon })
   return {
     keyUse: use,
     seal: (source) => body.seal(source),

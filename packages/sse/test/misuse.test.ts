@@ -87,6 +87,31 @@ describe('a write', () => {
     expect(keyUseOf(write.finish().record.keys)).toEqual(use)
   })
 
+  it.each([false, true])(
+    'takes nothing of its body when its key is to go meanwhile, bucket key: %s',
+    async (bucketKey) => {
+      const { cipher, kms } = setup()
+      const encryption = { ...kmsMode, bucketKey }
+      const write = await cipher.beginWrite({ name, encryption, authorize: anyone })
+      const key = kms.keys.get('master') ?? expect.fail('there is one')
+      key.state = 'PendingDeletion'
+      let taken = 0
+      const source = (function* () {
+        taken += 1
+        yield Buffer.from('x')
+      })()
+      await expect(joined(write.seal(source))).rejects.toMatchObject({ code: 'KeyPendingDeletion' })
+      expect(taken).toBe(0)
+      expect(() => write.finish()).toThrow(TypeError)
+      // A key that is disabled still opens what it wraps.
+      key.state = 'Enabled'
+      const other = await cipher.beginWrite({ name, encryption, authorize: anyone })
+      key.state = 'Disabled'
+      await joined(other.seal([Buffer.from('x')]))
+      other.finish()
+    },
+  )
+
   it('asks the KMS for nothing when it is plain', async () => {
     const { cipher, kms } = setup()
     kms.down = kmsError('NotRunning', { status: 'Configured' })

@@ -25,6 +25,7 @@ import { createStoredDocument } from '../lifecycle/stored-document.ts'
 import { systemRandom } from '../random.ts'
 import { withDeadline } from '../store/deadline.ts'
 import { createDataPlane } from './data/data-plane.ts'
+import { createEndingKeys } from './keys/ending-keys.ts'
 import { createKeyService } from './keys/key-service.ts'
 import type { KmsManager, KmsManagerOptions } from './manager-types.ts'
 import { createOfflineAccess } from './offline-access.ts'
@@ -69,7 +70,8 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
     },
   }
 
-  const worker = createKeyWorker({ source, keyUse, onEvent, clock })
+  const ending = createEndingKeys()
+  const worker = createKeyWorker({ source, keyUse, ending, onEvent, clock })
   const listeners = [healing, probe, worker]
   const publisher = createPublisher({ document, opener, clock, random, onWarning, listeners })
   const serving = createServingChange({ schema, opener, document, publisher, status, clock })
@@ -116,8 +118,9 @@ export function createKmsManager(options: KmsManagerOptions): KmsManager {
       imports: { random, importStore: options.importStore, generateWrappingKey },
       onWritten: worker.plan,
       onGone: worker.drop,
+      ending,
     }),
-    data: createDataPlane(source, random),
+    data: createDataPlane(source, random, ending),
     offline: createOfflineAccess({ offlineKeys, document, publisher, canaryStore }),
 
     async boot() {

@@ -7,6 +7,7 @@ import { generateWrappingKey as makeWrappingKey, type WrappingKeyPair } from '..
 import type { KeyBackend } from '../keys/key-backend.ts'
 import type { KeyUse } from '../keys/key-use.ts'
 import { createDataPlane, type DataPlane } from '../manager/data/data-plane.ts'
+import { createEndingKeys } from '../manager/keys/ending-keys.ts'
 import { createKeyService, type KeyService } from '../manager/keys/key-service.ts'
 import type { ManagerEvent } from '../manager/manager-types.ts'
 import type { Snapshot } from '../manager/snapshot.ts'
@@ -72,7 +73,8 @@ export async function openKeyServer(options: KeyServerOptions): Promise<KeyServe
       return snapshot
     },
   }
-  const worker = createKeyWorker({ source, keyUse, onEvent, clock })
+  const ending = createEndingKeys()
+  const worker = createKeyWorker({ source, keyUse, ending, onEvent, clock })
   worker.onPublished(opened)
   return {
     keys: createKeyService({
@@ -84,8 +86,9 @@ export async function openKeyServer(options: KeyServerOptions): Promise<KeyServe
       imports: { random, importStore: options.importStore, generateWrappingKey },
       onWritten: worker.plan,
       onGone: worker.drop,
+      ending,
     }),
-    data: createDataPlane(source, random),
+    data: createDataPlane(source, random, ending),
     worker,
     store: active,
     events,

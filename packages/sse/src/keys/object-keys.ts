@@ -24,6 +24,8 @@ export interface ObjectKeyring {
   make(request: MakeObjectKey): Promise<MadeObjectKey>
   /** Wraps an object's key anew, as `make` wraps a new one. `objectKey` stays the caller's. */
   protect(request: MakeObjectKey & { readonly objectKey: Buffer }): Promise<Omit<MadeObjectKey, 'objectKey'>>
+  /** Whether keys that were just made may still be used. Throws as `KeyWrapping.admitUnwrap`. */
+  confirm(keys: ObjectKeys): Promise<void>
   /**
    * An object's key, to be zeroed by the caller. Throws as the {@link KeyWrapping}, `ObjectDamaged`, and `wrongKey()` for a
    * customer's key that is not the one it was written with.
@@ -159,6 +161,10 @@ export function createObjectKeyring({ keys, bucketKeys, offline, random }: Objec
     },
 
     protect,
+
+    async confirm(made) {
+      if (made.kind !== 'customer key') await keys.admitUnwrap({ envelope: made.envelope, authorize: nobodyAsks })
+    },
 
     async recover(request) {
       const { keys: stored, mode, customerKey, bucketKey, binding } = request

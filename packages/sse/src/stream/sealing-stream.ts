@@ -14,6 +14,8 @@ export interface SealingStreamOptions {
   readonly size: number | undefined
   /** Whether the MD5 of the plaintext is needed. */
   readonly md5: boolean
+  /** Awaited before anything is given out or taken of the source. */
+  readonly onBegin?: () => Promise<void>
   /** Told when the source failed, or whoever reads stopped. */
   readonly onFailure: () => void
 }
@@ -32,7 +34,7 @@ export interface SealingStream {
   result(): SealedStream
 }
 
-export function createSealingStream({ secrets, size, md5, onFailure }: SealingStreamOptions): SealingStream {
+export function createSealingStream({ secrets, size, md5, onBegin, onFailure }: SealingStreamOptions): SealingStream {
   let state: 'new' | 'sealing' | 'sealed' = 'new'
   let counted = 0
   const hash = md5 ? createHash('md5') : undefined
@@ -53,6 +55,7 @@ export function createSealingStream({ secrets, size, md5, onFailure }: SealingSt
 
   async function* run(source: ByteSource): AsyncGenerator<Buffer, void, undefined> {
     try {
+      await onBegin?.()
       if (secrets === undefined) {
         for await (const chunk of source) {
           observe(chunk)

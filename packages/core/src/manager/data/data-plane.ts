@@ -4,6 +4,7 @@ import { decodeEnvelope, type Realm } from '../../envelope/envelope.ts'
 import type { KmsError } from '../../errors/kms-error.ts'
 import { requireState } from '../../keys/key-states.ts'
 import type { Random } from '../../random.ts'
+import { decided, type EndingKeys } from '../keys/ending-keys.ts'
 import { type Authorize, resolveKey } from '../resolve-key.ts'
 import { onSnapshot, type SnapshotSource } from '../snapshot.ts'
 import { type BatchItem, type BatchResult, runBatch } from './batch.ts'
@@ -72,19 +73,20 @@ export interface DataPlane {
   admitUnwrap(input: Pick<WrapInput, 'authorize'> & { readonly ciphertext: Buffer }): Promise<AdmittedKey>
 }
 
-export function createDataPlane(source: SnapshotSource, random: Random): DataPlane {
+/** What is asked about a key whose end is being decided (`ending`) waits until that is over. */
+export function createDataPlane(source: SnapshotSource, random: Random, ending: EndingKeys): DataPlane {
   return {
-    ...createDataOperations(source, random, directAccess),
+    ...createDataOperations(source, random, directAccess, ending),
 
     async batch(items) {
       source.current()
-      return runBatch(items, createDataOperations(source, random, createBatchAccess()))
+      return runBatch(items, createDataOperations(source, random, createBatchAccess(), ending))
     },
 
     admitWrap: ({ key, authorize }) =>
       onSnapshot(source, (snapshot) =>
         snapshot.active.use(async () => {
-          const record = await resolveKey(snapshot, key, authorize)
+          const record = await decided(ending, snapshot.active, () => resolveKey(snapshot, key, authorize))
           requireState('wrap', record)
           return { realm: snapshot.active.realm, keyId: record.keyId, keyVersion: record.currentVersion }
         }),
@@ -97,7 +99,8 @@ export function createDataPlane(source: SnapshotSource, random: Random): DataPla
       return onSnapshot(source, async (snapshot) => {
         const store = await storeOf(snapshot, envelope)
         return store.use(async () => {
-          requireState('unwrap', await exactly(keyId, (name) => store.describe(name, snapshot.config.enable_cache)))
+          const read = () => exactly(keyId, (name) => store.describe(name, snapshot.config.enable_cache))
+          requireState('unwrap', await decided(ending, store, read))
           return { realm, keyId, keyVersion }
         })
       })

@@ -14,6 +14,7 @@ import { requireState } from '../../keys/key-states.ts'
 import { requireCapability } from '../../keys/require-capability.ts'
 import type { Random } from '../../random.ts'
 import type { OpenStore } from '../../store/open-store.ts'
+import { decided, type EndingKeys } from '../keys/ending-keys.ts'
 import { type ReadRecord, resolveKey } from '../resolve-key.ts'
 import { onSnapshot, type Snapshot, type SnapshotSource } from '../snapshot.ts'
 import type { DataKeySpec, DataPlane, Unwrapped, WrapInput, Wrapped } from './data-plane.ts'
@@ -24,7 +25,12 @@ export type DataOperations = Pick<DataPlane, 'generateDataKey' | 'encrypt' | 'de
 
 const DATA_KEY_BYTES: Readonly<Record<DataKeySpec, number>> = { AES_128: 16, AES_256: 32 }
 
-export function createDataOperations(source: SnapshotSource, random: Random, access: KeyAccess): DataOperations {
+export function createDataOperations(
+  source: SnapshotSource,
+  random: Random,
+  access: KeyAccess,
+  ending: EndingKeys,
+): DataOperations {
   function wrap(
     input: WrapInput,
     plaintext: Uint8Array,
@@ -46,7 +52,7 @@ export function createDataOperations(source: SnapshotSource, random: Random, acc
     active.enter()
     try {
       for (let attempt = 1; ; attempt++) {
-        const record = await resolveKey(snapshot, key, authorize, read)
+        const record = await decided(ending, active, () => resolveKey(snapshot, key, authorize, read))
         requireCapability(active.backend, capability, config.backend_type)
         requireState('wrap', record)
         try {

@@ -21,6 +21,7 @@ export function deletion(
   return {
     capability: 'schedule_deletion',
     action: 'schedule-deletion',
+    ends: true,
     async edit(record, snapshot) {
       const { keyId, etag } = record
       const state = stateForDeletion(record)

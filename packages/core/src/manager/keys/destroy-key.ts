@@ -22,9 +22,10 @@ export interface KeyDestruction {
 
 /**
  * Destroys a key and all its material, under the very record `isDue` agreed to: a change that comes in between, such as a
- * cancelled deletion, makes it ask again. In this order: what would open without the key is removed, the key is destroyed
- * in its store, and the server remembers that it was destroyed on purpose, which the store's own tombstone tells it when
- * it comes to an end before the last step. Throws as `requireDispensable`, and what `isDue` throws.
+ * cancelled deletion, makes it ask again. Whoever would use the key waits meanwhile. In this order: what needs it is counted,
+ * what would open without it is removed, the key is destroyed in its store, and the server remembers that it was destroyed
+ * on purpose, which the store's own tombstone tells it when it comes to an end before the last step. Throws as
+ * `requireDispensable`, and what `isDue` throws.
  */
 export async function destroyKey(
   context: KeyDestructionContext,
@@ -37,13 +38,21 @@ export async function destroyKey(
   return active.use(async () => {
     let record = await resolveAble(snapshot, key, authorize, 'physical_delete', (name) => active.describe(name, false))
     const { keyId } = record
-    for (let attempt = 1; ; attempt++) {
-      requireState('destroy', record)
-      if (!isDue(record)) return { record, destroyed: false }
-      await requireDispensable(record, source, snapshot, keyUse)
-      if (await destroyUnder(context, snapshot, record, attempt)) break
-      record = await active.describe(keyId, false)
-      if (record.keyId !== keyId) throw kmsError('KeyNotFound', { key: keyId })
+    requireState('destroy', record)
+    // Nobody waits for what is refused anyway.
+    if (isDue(record)) await requireDispensable(record, source, snapshot, keyUse)
+    const over = context.ending.begin(active.realm, keyId)
+    try {
+      for (let attempt = 1; ; attempt++) {
+        requireState('destroy', record)
+        if (!isDue(record)) return { record, destroyed: false }
+        await requireDispensable(record, source, snapshot, keyUse)
+        if (await destroyUnder(context, snapshot, record, attempt)) break
+        record = await active.describe(keyId, false)
+        if (record.keyId !== keyId) throw kmsError('KeyNotFound', { key: keyId })
+      }
+    } finally {
+      over()
     }
     context.onGone(keyId, active.realm)
     await rememberDestroyed(active, record, (message) => onEvent({ event: 'kms_warning', message, keyId }))

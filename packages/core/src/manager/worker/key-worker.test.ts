@@ -292,6 +292,86 @@ describe('a key that is wanted', () => {
     expect(record('k')).toBe('destroyed')
   })
 
+  it('by what was wrapped since it was asked about is not destroyed, and is as it was', async () => {
+    const context = new Map<string, string>()
+    const wrapped: Buffer[] = []
+    const keyUse: KeyUse = {
+      async count() {
+        const count = wrapped.length
+        // Somebody wraps right behind the first count.
+        if (count === 0) {
+          const { ciphertext } = await server.data.generateDataKey({ key: 'k', spec: 'AES_256', context, authorize })
+          wrapped.push(ciphertext)
+        }
+        return count
+      },
+      beforeDestroy: async () => {},
+    }
+    const server = await open({ keyUse })
+    await create(server, 'k')
+    const destroying = server.keys.destroy({ ...request('k'), confirmKeyId: 'k' })
+    await expect(destroying).rejects.toMatchObject({ code: 'KeyInUse', message: expect.stringContaining('1 object') })
+    expect(record('k')).toMatchObject({ state: 'Enabled' })
+    for (const ciphertext of wrapped) await server.data.decrypt({ ciphertext, context, authorize })
+  })
+
+  it.each([
+    ['destroyed', 'KeyDestroyed'],
+    ['kept', undefined],
+  ])('perhaps makes who would use it wait until that is known: %s', async (end, code) => {
+    const context = new Map<string, string>()
+    const asking: Promise<unknown>[] = []
+    let settled = 0
+    let counts = 0
+    const keyUse: KeyUse = {
+      async count() {
+        counts += 1
+        if (counts < 2) return 0
+        const outcomes = [
+          server.data.generateDataKey({ key: 'k', spec: 'AES_256', context, authorize }),
+          server.data.admitWrap({ key: 'k', authorize }),
+          server.data.admitUnwrap({ ciphertext: made.ciphertext, authorize }),
+        ].map((use) =>
+          use.then(
+            () => undefined,
+            (error: { readonly code?: unknown }) => error.code,
+          ),
+        )
+        for (const outcome of outcomes) void outcome.then(() => (settled += 1))
+        asking.push(...outcomes)
+        await server.data.generateDataKey({ key: 'other', spec: 'AES_256', context, authorize })
+        expect(settled).toBe(0)
+        return end === 'kept' ? 1 : 0
+      },
+      beforeDestroy: async () => {},
+    }
+    const server = await open({ keyUse })
+    await create(server, 'k', 'other')
+    const made = await server.data.generateDataKey({ key: 'k', spec: 'AES_256', context, authorize })
+    const destroying = server.keys.destroy({ ...request('k'), confirmKeyId: 'k' }).catch((error: unknown) => error)
+    expect(await destroying).toMatchObject(end === 'kept' ? { code: 'KeyInUse' } : { keyId: 'k' })
+    expect(await Promise.all(asking)).toEqual([code, code, code])
+    expect(typeof record('k')).toBe(end === 'kept' ? 'object' : 'string')
+  })
+
+  it('is scheduled only when nobody can have begun to use it meanwhile', async () => {
+    const context = new Map<string, string>()
+    let asking: Promise<unknown> | undefined
+    const keyUse: KeyUse = {
+      async count() {
+        asking = server.data
+          .generateDataKey({ key: 'k', spec: 'AES_256', context, authorize })
+          .catch((error: { readonly code?: unknown }) => error.code)
+        return 0
+      },
+      beforeDestroy: async () => {},
+    }
+    const server = await open({ keyUse })
+    await create(server, 'k')
+    await server.keys.scheduleDeletion(request('k'))
+    expect(await asking).toBe('KeyPendingDeletion')
+  })
+
   it('perhaps, because nobody can say, is kept', async () => {
     let broken = true
     const count = async (): Promise<number> => {
@@ -327,7 +407,7 @@ describe('a key that is wanted', () => {
     const server = await open({ keyUse })
     await create(server, 'k', 'l')
     await server.keys.destroy({ ...request('k'), confirmKeyId: 'k' })
-    expect(steps).toEqual(['count true k', 'before true k object'])
+    expect(steps).toEqual(['count true k', 'count true k', 'before true k object'])
     const failing = await open({
       keyUse: {
         ...keyUse,

@@ -31,7 +31,7 @@ export interface KeyWorker extends ServingListener {
   idle(): Promise<void>
 }
 
-export interface KeyWorkerOptions extends Pick<KeyDestructionContext, 'source' | 'keyUse' | 'onEvent'> {
+export interface KeyWorkerOptions extends Pick<KeyDestructionContext, 'source' | 'keyUse' | 'onEvent' | 'ending'> {
   readonly clock: Clock
 }
 
@@ -43,10 +43,10 @@ const WIDTH = 4
 /** It looks at the clock at least this often: clocks are set, and machines sleep. */
 const LONGEST_SLEEP_MS = 10 * MINUTE_MS
 
-export function createKeyWorker({ source, keyUse, onEvent, clock }: KeyWorkerOptions): KeyWorker {
+export function createKeyWorker({ source, keyUse, ending, onEvent, clock }: KeyWorkerOptions): KeyWorker {
   const schedule = createDueSchedule()
   const troubles = createTroubleLog((message) => onEvent({ event: 'kms_warning', message }))
-  const context: KeyDestructionContext = { source, keyUse, onEvent, onWritten: plan, onGone: drop }
+  const context: KeyDestructionContext = { source, keyUse, ending, onEvent, onWritten: plan, onGone: drop }
   /** The store looked after. */
   let realm: Realm | undefined
   let nextScanAt = 0

@@ -23,6 +23,8 @@ export interface CommandSpec {
   readonly options: readonly CommandField[]
   /** Whether the body is a document, from `--file` and `--set`. */
   readonly document?: true
+  /** Whether it is more than one call: what it takes besides, and what it does, is elsewhere (`archive-commands.ts`). */
+  readonly own?: true
   /** Whether `--if-match` is taken. */
   readonly conditional?: true
 }
@@ -77,6 +79,11 @@ export const commandTable: readonly CommandSpec[] = [
   command('rotate-root', 'rotateRoot', 'give the local key store another root key', {
     document: true,
     options: [dryRun],
+  }),
+  command('backup', 'backup', 'write a sealed archive of all keys to a file', { own: true }),
+  command('restore', 'restore', 'restore an archive, all of it or nothing', {
+    own: true,
+    options: [dryRun, { field: 'conflict', place: 'query', kind: 'text', help: 'fail, skip or overwrite' }],
   }),
   command('openapi', 'getOpenApiDocument', 'the description of the API'),
   command('config get', 'getConfig', 'the stored configuration, secrets as ***'),

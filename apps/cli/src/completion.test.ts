@@ -16,6 +16,7 @@ it.each([
   ['kmsctl keys create --na', ['--name']],
   ['kmsctl objects pu', ['put']],
   ['kmsctl objects put file bucket/key --sse-', ['--sse-kms-key-id']],
+  ['kmsctl restore keys.kmsa --con', ['--conflict']],
   ['kmsctl audit verify /somewhere --exp', ['--expect-head']],
 ])('bash completes %j', async (line, expected) => {
   const words = line.split(' ')

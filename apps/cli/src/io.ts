@@ -5,6 +5,8 @@ export interface Io {
   err(text: string): void
   /** Whether standard error is a terminal, where a line can be written over. */
   readonly interactive: boolean
+  /** Asks whoever sits there for something that is not shown; absent where nobody does. */
+  readonly askSecret?: (question: string) => Promise<string>
   /** All of standard input. */
   readStdin(): Promise<string>
   wait(milliseconds: number): Promise<void>

@@ -3,6 +3,7 @@ import { isKmsClientError, type KeyMetadata, type KmsClient, operations } from '
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { applyManifest } from './apply/apply.ts'
 import { readManifest } from './apply/manifest.ts'
+import { addBackup, addRestore } from './archive-commands.ts'
 import { type BulkAction, bulkActions, runBulk } from './bulk.ts'
 import { type CommandField, type CommandSpec, commandTable, optionName } from './command-table.ts'
 import { readValue } from './command-value.ts'
@@ -80,6 +81,11 @@ export function createProgram(io: Io): Command {
     const [first, second] = spec.words
     const parent = second === undefined ? program : group(first, `${first}: see kmsctl ${first} --help`)
     const command = inherit(parent.command(second ?? first)).description(spec.summary)
+    if (spec.own === true) {
+      const add = spec.operation === 'backup' ? addBackup : addRestore
+      add(command, { io, withClient, print })
+      continue
+    }
     addFields(command, spec)
     command.action(async (...given: unknown[]) => {
       const options = given.at(-2) as Readonly<Record<string, string | boolean | readonly string[]>>

@@ -8,6 +8,8 @@ export interface DataDirectory {
   readonly state: string
   readonly canaries: string
   readonly imports: string
+  /** Archives that are being received. */
+  readonly incoming: string
   readonly rootKeys: string
   /** Buckets and objects. */
   readonly objects: string
@@ -28,6 +30,7 @@ export async function prepareDataDirectory(path: string): Promise<DataDirectory>
       state: join(path, 'state'),
       canaries: join(path, 'state', 'canaries'),
       imports: join(path, 'state', 'imports'),
+      incoming: join(path, 'incoming'),
       rootKeys: join(path, 'root-keys'),
       objects: join(path, 'objects'),
       offline: join(path, 'state', 'offline'),

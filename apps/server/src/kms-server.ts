@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer'
 import { type AdminApi, type AdminApiOptions, createAdminApi, createFailureThrottle } from '@kms/admin-api'
 import { localDriver } from '@kms/backend-local'
 import { vaultDriver } from '@kms/backend-vault'
@@ -35,7 +36,7 @@ import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import { createOpenMetrics, metricsPage } from './metrics/metrics-page.ts'
 import { objectKeyUse, openObjectStorage } from './object-storage.ts'
 import { createRouter } from './router.ts'
-import { findServerKeys } from './server-keys.ts'
+import { findBackupKey, findServerKeys } from './server-keys.ts'
 import { lockDataDirectory, type ServerLock } from './server-lock.ts'
 import type { ListenAddress } from './setting-kinds.ts'
 import type { Settings } from './setting-table.ts'
@@ -72,6 +73,7 @@ export async function startKmsServer({ given, environment, log }: KmsServerOptio
   const defaultCredentials = checkDefaultCredentials(settings)
   const bootstrap = bootstrapDocument(given)
   const tls = await readTlsMaterial(settings)
+  const backupKey = await findBackupKey(settings)
   const drivers = (data: Pick<DataDirectory, 'path' | 'rootKeys'>) => createDrivers(settings, environment, data, log)
   checkBackend(bootstrap, drivers({ path: settings.KMS_DATA_DIR, rootKeys: settings.KMS_DATA_DIR }))
   if (defaultCredentials) log.event('default_credentials')
@@ -93,7 +95,8 @@ export async function startKmsServer({ given, environment, log }: KmsServerOptio
     const observer = createBackendObserver({ log, ...watch })
     const observed = drivers(data).map((driver) => observeDriver(driver, observer))
     manager = await bootManager({ settings, keys, data, drivers: observed, bootstrap, store, log, ...watch })
-    const serving = { settings, keys, manager, store, identities, audit, lock, tls, defaultCredentials, log, ...watch }
+    const facts = { settings, keys, backupKey, tls, defaultCredentials }
+    const serving = { ...facts, manager, store, identities, audit, lock, log, ...watch }
     return await listen(serving)
   } catch (error) {
     identities?.close()
@@ -208,6 +211,7 @@ async function bootManager(options: BootOptions): Promise<KmsManager> {
       logManagerEvent(log, event)
     },
     keyUse: objectKeyUse(store),
+    spoolDirectory: data.incoming,
     importStore: await createFileImportStore({ directory: data.imports, keys, random: systemRandom }),
     allowImmediateDeletion: settings.KMS_ALLOW_IMMEDIATE_DELETION ?? false,
   })
@@ -248,6 +252,7 @@ async function applyBootstrap(manager: KmsManager, { document, names: settings }
 interface ListenOptions extends Watch {
   readonly settings: Settings
   readonly keys: ServerKeys
+  readonly backupKey: Buffer | undefined
   readonly manager: KmsManager
   readonly store: ObjectStore
   readonly identities: Identities
@@ -367,12 +372,13 @@ async function listenOn(server: HttpServer, setting: string, address: ListenAddr
 }
 
 function createApi(options: ListenOptions): AdminApi {
-  const { settings, manager, identities, audit, defaultCredentials, log, metrics, tracing } = options
+  const { settings, manager, identities, audit, backupKey, defaultCredentials, log, metrics, tracing } = options
   const { credentials, directory, sts } = identities
   const { KMS_TRUSTED_PROXIES: proxies } = settings
   return createAdminApi({
     manager: tracing?.manager(manager) ?? manager,
     ...(audit === undefined ? {} : { audit: audit.files }),
+    ...(backupKey === undefined ? {} : { archiveKey: backupKey }),
     credentials,
     directory,
     sts,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServerKey, Secret } from '@kms/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findServerKeys, type ServerKeysOptions } from './server-keys.ts'
+import { findBackupKey, findServerKeys, type ServerKeysOptions } from './server-keys.ts'
 
 const ONE = Buffer.alloc(32, 1)
 const TWO = Buffer.alloc(32, 2)
@@ -117,5 +117,25 @@ describe('findServerKeys', () => {
     expect(readdirSync(folder)).toEqual([])
     mkdirSync(join(folder, 'server.key'))
     await expect(find()).rejects.toMatchObject({ exitCode: 4 })
+  })
+})
+
+describe('findBackupKey', () => {
+  it('is that of the settings, or none', async () => {
+    put('key', `${ONE.toString('base64')}\n`)
+    expect(await findBackupKey({})).toBeUndefined()
+    expect(await findBackupKey({ KMS_BACKUP_KEY: new Secret(TWO.toString('base64')) })).toEqual(TWO)
+    expect(await findBackupKey({ KMS_BACKUP_KEY_FILE: join(folder, 'key') })).toEqual(ONE)
+  })
+
+  it('that cannot be read stops the start', async () => {
+    put('key', 'short')
+    for (const name of ['key', 'absent']) {
+      const found = findBackupKey({ KMS_BACKUP_KEY_FILE: join(folder, name) })
+      await expect(found).rejects.toMatchObject({
+        exitCode: 2,
+        message: expect.stringContaining('KMS_BACKUP_KEY_FILE'),
+      })
+    }
   })
 })

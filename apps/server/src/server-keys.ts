@@ -37,13 +37,7 @@ async function findCurrent({
   const { KMS_SERVER_KEY: given, KMS_SERVER_KEY_FILE: file } = settings
   if (given !== undefined) return { current: keyOf(given), origin: 'KMS_SERVER_KEY' }
   if (file !== undefined) {
-    const text = await readFile(file, 'utf8').catch((error: unknown) => {
-      throw settingsError('KMS_SERVER_KEY_FILE', `cannot be read (${(error as NodeJS.ErrnoException).code})`, error)
-    })
-    const bytes = parseKeyFile(text)
-    if (bytes === undefined)
-      throw settingsError('KMS_SERVER_KEY_FILE', 'must hold 32 bytes in base64: 44 characters on one line')
-    return { current: createServerKey(bytes), origin: 'KMS_SERVER_KEY_FILE' }
+    return { current: createServerKey(await readGivenKey('KMS_SERVER_KEY_FILE', file)), origin: 'KMS_SERVER_KEY_FILE' }
   }
   const path = join(dataDirectory, 'server.key')
   const stored = await readOptional(path)
@@ -61,6 +55,24 @@ async function findCurrent({
   const bytes = randomBytes(32)
   await writeDurably(path, `${bytes.toString('base64')}\n`, { mode: 0o600, exclusive: true })
   return { current: createServerKey(bytes), origin: 'generated' }
+}
+
+/** What archives are sealed with where no passphrase is given; `undefined` without a setting. Throws a `StartupError`. */
+export async function findBackupKey(
+  settings: Pick<Settings, 'KMS_BACKUP_KEY' | 'KMS_BACKUP_KEY_FILE'>,
+): Promise<Buffer | undefined> {
+  const { KMS_BACKUP_KEY: given, KMS_BACKUP_KEY_FILE: file } = settings
+  if (given !== undefined) return decodeKeyBytes(given.reveal())
+  return file === undefined ? undefined : readGivenKey('KMS_BACKUP_KEY_FILE', file)
+}
+
+async function readGivenKey(setting: string, file: string): Promise<Buffer> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw settingsError(setting, `cannot be read (${(error as NodeJS.ErrnoException).code})`, error)
+  })
+  const bytes = parseKeyFile(text)
+  if (bytes === undefined) throw settingsError(setting, 'must hold 32 bytes in base64: 44 characters on one line')
+  return bytes
 }
 
 function keyOf(secret: Secret): ServerKey {

@@ -35,6 +35,8 @@ export interface Settings {
   readonly KMS_SERVER_KEY?: Secret
   readonly KMS_SERVER_KEY_FILE?: string
   readonly KMS_SERVER_KEY_PREVIOUS?: Secret
+  readonly KMS_BACKUP_KEY?: Secret
+  readonly KMS_BACKUP_KEY_FILE?: string
   readonly KMS_IAM_FILE?: string
   readonly KMS_TRUSTED_PROXIES?: readonly string[]
   readonly KMS_AUTH_FAILURES_PER_MINUTE: number
@@ -167,6 +169,16 @@ export const settingTable: SettingTable = {
     schema: keyBytes,
     value: 'base64',
     summary: 'The server key before this one: still opens what it sealed, seals nothing.',
+  },
+  KMS_BACKUP_KEY: {
+    schema: keyBytes,
+    value: 'base64',
+    summary: 'Seals archives of keys that are asked for without a passphrase: 32 bytes in base64, kept elsewhere too.',
+  },
+  KMS_BACKUP_KEY_FILE: {
+    schema: path,
+    value: 'file',
+    summary: 'File with the backup key in base64, instead of KMS_BACKUP_KEY.',
   },
   KMS_IAM_FILE: { schema: path, value: 'file', summary: 'File of users and policies; read again when it changes.' },
   KMS_TRUSTED_PROXIES: {

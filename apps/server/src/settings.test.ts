@@ -103,6 +103,8 @@ const table: Readonly<Record<SettingName, { good: [string, unknown][]; bad: stri
   },
   KMS_SERVER_KEY_FILE: { good: [['/run/key', '/run/key']], bad: [''] },
   KMS_SERVER_KEY_PREVIOUS: { good: [[KEY, KEY]], bad: ['', 'short'] },
+  KMS_BACKUP_KEY: { good: [[KEY, KEY]], bad: ['', 'short'] },
+  KMS_BACKUP_KEY_FILE: { good: [['/run/key', '/run/key']], bad: [''] },
   KMS_IAM_FILE: { good: [['/iam.json', '/iam.json']], bad: [''] },
   KMS_TRUSTED_PROXIES: {
     good: [['10.0.0.0/8,::1', ['10.0.0.0/8', '::1']]],
@@ -388,6 +390,7 @@ describe('settings that belong together', () => {
     [{ KMS_TLS_CERT: '/c' }, /KMS_TLS_CERT is set without KMS_TLS_KEY/],
     [{ KMS_TLS_KEY: '/c' }, /KMS_TLS_KEY is set without KMS_TLS_CERT/],
     [{ KMS_SERVER_KEY: KEY, KMS_SERVER_KEY_FILE: '/k' }, /KMS_SERVER_KEY and KMS_SERVER_KEY_FILE exclude each other/],
+    [{ KMS_BACKUP_KEY: KEY, KMS_BACKUP_KEY_FILE: '/k' }, /KMS_BACKUP_KEY and KMS_BACKUP_KEY_FILE exclude each other/],
     [{ RUSTFS_KMS_KEY_DIR: '/a', RUSTFS_KMS_LOCAL_KEY_DIR: '/b' }, /RUSTFS_KMS_KEY_DIR and RUSTFS_KMS_LOCAL_KEY_DIR/],
     [{ KMS_ROOT_ACCESS_KEY: 'admin', KMS_ROOT_SECRET_KEY: 'nimda' }, /KMS_ROOT_SECRET_KEY .*is refused/],
   ])('%j is refused', (environment, message) => {

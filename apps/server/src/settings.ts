@@ -162,6 +162,7 @@ const PAIRS: readonly (readonly [SettingName, SettingName])[] = [
 
 const EITHER: readonly (readonly [SettingName, SettingName])[] = [
   ['KMS_SERVER_KEY', 'KMS_SERVER_KEY_FILE'],
+  ['KMS_BACKUP_KEY', 'KMS_BACKUP_KEY_FILE'],
   ['RUSTFS_KMS_KEY_DIR', 'RUSTFS_KMS_LOCAL_KEY_DIR'],
 ]
 

@@ -24,6 +24,13 @@ export interface AuthenticatedRequest {
     readonly body: Buffer;
     readonly context: RequestContext;
 }
+export interface AuthenticatedUpload extends Omit<AuthenticatedRequest, 'body'> {
+    readonly upload: AsyncIterable<Uint8Array>;
+}
+export interface Authenticator {
+    whole(request: ReceivedRequest, maxBodyBytes?: number): Promise<AuthenticatedRequest>;
+    streamed(request: ReceivedRequest): Promise<AuthenticatedUpload>;
+}
 export type Guard = (request: ReceivedRequest, principal: Principal, peer: Peer) => void;
 export interface AuthenticatorOptions {
     readonly credentials: CredentialStore;
@@ -35,7 +42,7 @@ export interface AuthenticatorOptions {
     readonly services: readonly string[];
     readonly throttle: FailureThrottle | undefined;
 }
-export declare function createAuthenticator(options: AuthenticatorOptions): (request: ReceivedRequest, maxBodyBytes?: number) => Promise<AuthenticatedRequest>;
+export declare function createAuthenticator(options: AuthenticatorOptions): Authenticator;
 
 // access/failure-throttle.d.ts
 import type { Clock } from '@kms/core';
@@ -100,6 +107,7 @@ export interface AdminApiOptions {
     readonly peer?: (request: ReceivedRequest) => Peer;
     readonly guard?: Guard;
     readonly audit?: AuditSink;
+    readonly archiveKey?: Uint8Array;
     readonly log?: (entry: AdminLogEntry) => void;
 }
 export interface AdminApi {
@@ -203,7 +211,7 @@ export declare function effectOf(route: Route): RouteEffect;
 
 // routes/route.d.ts
 import type { z } from '@hono/zod-openapi';
-import type { Authorize, Caller, EncryptionContext, KmsManager } from '@kms/core';
+import type { ArchiveSecret, Authorize, Caller, EncryptionContext, KmsManager } from '@kms/core';
 import type { IamDirectory } from '@kms/iam';
 import type { Gate, Permission } from '../access/gate.ts';
 import type { PublicError } from '../error-reply.ts';
@@ -234,16 +242,22 @@ export interface Call<B = unknown, Q = unknown> {
     readonly query: Q;
     readonly pathKey: string | undefined;
     readonly ifMatch: string | undefined;
+    readonly upload: AsyncIterable<Uint8Array>;
+    readonly archivePassphrase: string | undefined;
+    readonly archiveKey: ArchiveSecret | undefined;
     readonly authorize: Authorize;
     learn(context: EncryptionContext): void;
     alsoRequire(permission: Permission): void;
     gateFor(permission: Permission): Gate;
     tell(error: unknown): PublicError;
 }
-export interface Reply {
+export type Reply = {
     readonly body: object;
     readonly etag?: string;
-}
+} | {
+    readonly stream: AsyncIterable<Uint8Array>;
+    readonly fileName: string;
+};
 interface RouteFacts {
     readonly operation: string;
     readonly summary: string;
@@ -251,6 +265,7 @@ interface RouteFacts {
     readonly paths: readonly [string, ...string[]];
     readonly minioPaths: readonly string[];
     readonly reply: z.ZodType;
+    readonly answersBytes?: true;
     readonly indented: boolean;
     readonly lifecycle: boolean;
 }
@@ -262,11 +277,13 @@ interface SignedRoute<B, Q> extends RouteFacts {
     readonly permission: Permission;
     readonly body?: BodyShape<B>;
     readonly query?: QueryShape<Q>;
+    readonly headers?: z.ZodObject;
     readonly maxBodyBytes?: number;
     handle(call: Call<B, Q>): Promise<Reply> | Reply;
 }
 export interface ServiceRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
     readonly scope: 'service';
+    readonly takesBytes?: true;
 }
 export interface KeyRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
     readonly scope: 'key';

@@ -1,6 +1,8 @@
+import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import {
+  type ArchiveSecret,
   type AuditRecord,
   type AuditSink,
   type Clock,
@@ -11,9 +13,14 @@ import {
 } from '@kms/core'
 import { createDecisions, type Decisions, decisionRecord } from '@kms/core/internal'
 import { type CredentialStore, createAuthorizer, type IamDirectory, isIamError, type Sts } from '@kms/iam'
-import { isSigV4Error } from '@kms/sigv4'
+import { isSigV4Error, type SigV4Computation } from '@kms/sigv4'
 import { type Context, Hono } from 'hono'
-import { type AuthenticatedRequest, createAuthenticator, type Guard } from './access/authenticate.ts'
+import {
+  type AuthenticatedRequest,
+  type AuthenticatedUpload,
+  createAuthenticator,
+  type Guard,
+} from './access/authenticate.ts'
 import { createFailureThrottle } from './access/failure-throttle.ts'
 import { createGate, denied, type Gate, type Permission } from './access/gate.ts'
 import { judgeRefusal } from './access/judge-refusal.ts'
@@ -21,11 +28,12 @@ import type { Peer } from './access/peer.ts'
 import { requireSomeAction } from './access/require-some-action.ts'
 import { type PublicError, publicError } from './error-reply.ts'
 import type { AdminLogEntry } from './log-entry.ts'
-import { type Answer, jsonAnswer, textAnswer, toResponse, xmlAnswer } from './reply/answer.ts'
+import { type Answer, jsonAnswer, streamAnswer, textAnswer, toResponse, xmlAnswer } from './reply/answer.ts'
 import { nodeListener } from './reply/node-listener.ts'
 import { noBody, readJson } from './request/read-json.ts'
 import { decodePercent, NO_PARAMETERS, readQuery, refuseUnknownParameters } from './request/read-query.ts'
 import { headerOf, type ReceivedRequest, receiveRequest } from './request/received-request.ts'
+import { PASSPHRASE_HEADER } from './routes/archive-routes.ts'
 import type { ItemsRoute, KeyRoute, PublicRoute, Reply, Route, RouteInput } from './routes/route.ts'
 import { effectOf } from './routes/route-effect.ts'
 import { findPath, isEncryptedUserPath } from './routes/route-table.ts'
@@ -64,6 +72,8 @@ export interface AdminApiOptions {
   readonly guard?: Guard
   /** Keeps a record of every decision about a caller who wants to use a key or to change something, and of every denial. */
   readonly audit?: AuditSink
+  /** 32 bytes that archives are sealed with, and opened, where no passphrase is given. Without it, one has to be. */
+  readonly archiveKey?: Uint8Array
   /** Must not throw. */
   readonly log?: (entry: AdminLogEntry) => void
 }
@@ -113,7 +123,7 @@ interface Trace {
   /** Of what is no route: an action of STS, a page of the server. */
   operation?: string
   allow?: string
-  authenticated?: AuthenticatedRequest
+  authenticated?: Omit<AuthenticatedRequest, 'body'>
   gate?: Gate
   decisions?: Decisions
   /** Whether the caller was let in to an operation on the service. */
@@ -129,7 +139,7 @@ interface Work {
   readonly makeGate: (permission: Permission) => Gate
   /** Filled as far as the request can be read. */
   readonly input: { -readonly [F in keyof RouteInput]: RouteInput[F] }
-  readonly authenticated: AuthenticatedRequest
+  readonly authenticated: AuthenticatedRequest | AuthenticatedUpload
   readonly rawKey: string | undefined
   readonly requestId: string
 }
@@ -155,8 +165,9 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       region: settings.region,
       debugSignatures: settings.debugSignatures ?? false,
     })
-  const authenticate = authenticatorFor(SERVICES)
-  const authenticateSts = authenticatorFor(['sts'])
+  const authenticator = authenticatorFor(SERVICES)
+  const stsAuthenticator = authenticatorFor(['sts'])
+  const archiveKey: ArchiveSecret | undefined = options.archiveKey && { key: options.archiveKey }
 
   function directory(): IamDirectory {
     if (options.directory !== undefined) return options.directory
@@ -170,16 +181,16 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   async function answer(request: ReceivedRequest): Promise<Answer> {
     const trace = traceOf(request)
     try {
-      const { body, etag } = await serve(trace)
+      const reply = await serve(trace)
       if (audit !== undefined) await audit.record(auditRecords(trace, 'ok'))
       note(trace, 200)
-      return jsonAnswer(
-        trace.requestId,
-        200,
-        body,
-        trace.route?.indented === true,
-        etag === undefined ? [] : ['etag', etag],
-      )
+      const { requestId: id } = trace
+      if ('stream' in reply) {
+        const disposition = `attachment; filename="${reply.fileName}"`
+        return streamAnswer(id, 'application/octet-stream', reply.stream, ['content-disposition', disposition])
+      }
+      const { body, etag } = reply
+      return jsonAnswer(id, 200, body, trace.route?.indented === true, etag === undefined ? [] : ['etag', etag])
     } catch (error) {
       return refuse(await recordRefusal(error, trace), trace)
     }
@@ -215,7 +226,11 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   }
 
   async function serveSigned(route: SignedRoute, rawKey: string | undefined, trace: Trace): Promise<Reply> {
-    const authenticated = await authenticate(trace.request, route.maxBodyBytes)
+    const { request } = trace
+    const authenticated =
+      route.scope === 'service' && route.takesBytes === true
+        ? await authenticator.streamed(request)
+        : await authenticator.whole(request, route.maxBodyBytes)
     trace.authenticated = authenticated
     if (audit !== undefined) {
       if (effectOf(route) !== 'read') audit.admit()
@@ -252,13 +267,14 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     }
   }
 
-  function gateMaker(authenticated: AuthenticatedRequest, decisions?: Decisions): Work['makeGate'] {
+  function gateMaker(authenticated: Work['authenticated'], decisions?: Decisions): Work['makeGate'] {
     return (permission) => createGate(authorizer, authenticated, permission, decisions)
   }
 
   function call(route: SignedRoute, work: Work): Promise<Reply> | Reply {
     const { gate, input, rawKey } = work
-    const { request, principal, peer, body } = work.authenticated
+    const { request, principal, peer } = work.authenticated
+    const body = 'body' in work.authenticated ? work.authenticated.body : NOTHING
     const changes = request.method !== 'GET' && request.method !== 'HEAD'
     if (rawKey !== undefined) input.pathKey = decodePercent(rawKey)
     input.query = readQuery(request.rawQuery)
@@ -275,6 +291,9 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       query: route.query?.read(input.query),
       pathKey: input.pathKey,
       ifMatch: headerOf(request, 'if-match'),
+      upload: 'upload' in work.authenticated ? work.authenticated.upload : NO_UPLOAD,
+      archivePassphrase: headerOf(request, PASSPHRASE_HEADER),
+      archiveKey,
       authorize: gate.authorize,
       learn: gate.learn,
       alsoRequire: (permission) => work.makeGate(permission).requireService(),
@@ -294,7 +313,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
   function report(error: unknown, trace: Trace): PublicError {
     const told = disclose(error, trace.requestId)
     if (isSigV4Error(error) && error.computed !== undefined) {
-      log?.({ event: 'signature', requestId: trace.requestId, computed: error.computed })
+      log?.({ event: 'signature', requestId: trace.requestId, computed: withoutPassphrase(error.computed) })
     }
     note(trace, told.status, told.code)
     return told
@@ -311,7 +330,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
         throw kmsError('MethodNotAllowed', { method: method.slice(0, 32), path, allow: trace.allow })
       }
       if (page.admits?.(request) !== true) {
-        trace.authenticated = await authenticate(request)
+        trace.authenticated = await authenticator.whole(request)
         trace.decisions = audit && createDecisions()
         createGate(authorizer, trace.authenticated, page.permission, trace.decisions).requireService()
       }
@@ -329,7 +348,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
       const { method, rawPath, rawQuery } = request
       if (method !== 'POST')
         throw kmsError('MethodNotAllowed', { method: method.slice(0, 32), path: '/', allow: 'POST' })
-      const authenticated = await authenticateSts(request)
+      const authenticated = await stsAuthenticator.whole(request)
       trace.authenticated = authenticated
       if (rawPath !== '/' || rawQuery !== '') {
         throw kmsError('InvalidRequest', { reason: 'STS takes its parameters in the body of POST /.' })
@@ -408,13 +427,22 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     listener: nodeListener(answer),
     stsListener: nodeListener(answerXml),
     pageListener: (page) => nodeListener((request) => answerPage(page, request)),
-    authenticate: (c) => authenticate(receiveRequest(c)),
+    authenticate: (c) => authenticator.whole(receiveRequest(c)),
     authorize({ principal, context }, action, resource) {
       const target = resource === undefined ? {} : { resource }
       if (!authorizer.authorize(principal, { action, context, ...target }).allowed) throw denied(action)
     },
     refuse: (c, error) => toResponse(refuse(error, traceOf(receiveRequest(c)))),
   }
+}
+
+const NOTHING = Buffer.alloc(0)
+const NO_UPLOAD: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} }
+
+/** Header values stand in what a signature is computed from. */
+function withoutPassphrase({ canonicalRequest, ...rest }: SigV4Computation): SigV4Computation {
+  const shown = canonicalRequest.replace(new RegExp(`^${PASSPHRASE_HEADER}:.*$`, 'm'), `${PASSPHRASE_HEADER}:***`)
+  return { ...rest, canonicalRequest: shown }
 }
 
 /** Looking at something needs a record only where it was denied. */

@@ -75,6 +75,9 @@ const ROWS: Readonly<Record<string, readonly [allowed: readonly string[], allBut
   removeRetired: [operators, true],
   clearCache: [operators, true],
   rotateRoot: [operators, true],
+  // Who operates the service does not thereby take the keys away, nor bring others.
+  backup: [nobody, true],
+  restore: [nobody, true],
   createKey: [['KMSKeyAdministrator', 'server info'], true],
   listKeys: [['KMSKeyAdministrator', 'server info', ...auditors], true],
   describeKey: [[...describers, 'own key'], true],

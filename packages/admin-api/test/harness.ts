@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { constants, createPublicKey, generateKeyPairSync, publicEncrypt } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -43,6 +44,9 @@ const WRAPPING_KEY = generateKeyPairSync('rsa', {
   privateKeyEncoding: { type: 'pkcs8', format: 'der' },
 })
 
+/** What the server seals archives with. */
+const ARCHIVE_KEY: Uint8Array = new Uint8Array(32).fill(7)
+
 /** Someone to sign as. */
 export interface User {
   readonly accessKeyId: string
@@ -70,8 +74,9 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** The body as JSON. */
+  /** The body as JSON; `{}` for another. */
   readonly json: Record<string, unknown>
+  readonly bytes: Buffer
 }
 
 /** A manager over an in-memory backend, its admin API, and a signing client. */
@@ -120,6 +125,7 @@ export async function createHarness(
       random: systemRandom,
       onDamaged: unexpected,
     }),
+    spoolDirectory: join(folder, 'spool'),
     clock,
     importStore: await createFileImportStore({ directory: join(folder, 'imports'), keys, random: systemRandom }),
     generateWrappingKey: async () => ({ ...WRAPPING_KEY, privateKey: Buffer.from(WRAPPING_KEY.privateKey) }),
@@ -157,6 +163,7 @@ export async function createHarness(
     manager,
     directory,
     sts,
+    archiveKey: ARCHIVE_KEY,
     ...options,
     credentials,
     clock,
@@ -291,9 +298,11 @@ export async function sendPresigned(
 }
 
 async function readAnswer(response: Response): Promise<Answer> {
-  const text = await response.text()
-  const json = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>
-  return { status: response.status, headers: response.headers, text, json }
+  const bytes = Buffer.from(await response.arrayBuffer())
+  const text = bytes.toString('utf8')
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') === true && text !== ''
+  const json = (isJson ? JSON.parse(text) : {}) as Record<string, unknown>
+  return { status: response.status, headers: response.headers, text, json, bytes }
 }
 
 /** Wraps key material as a client does, under the base64 of an import's public key; base64. */

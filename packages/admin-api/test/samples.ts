@@ -24,6 +24,7 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
     body: { plaintext: 'c2VjcmV0', encryption_context: context },
   })
   const policy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'kms:Decrypt', Resource: '*' }] }
+  const archive = (await harness.send('POST', '/kms/backup', { as: root })).bytes
   const { directory } = harness
   const addUser = () => directory.addUser({ accessKeyId: 'sample-user', secretAccessKey: 'battery staple' })
   const addPolicy = () => directory.addPolicy('sample-policy', policy)
@@ -86,6 +87,9 @@ export async function samplesFor(harness: Harness): Promise<ReadonlyMap<string, 
     ],
     ['clearCache', {}],
     ['rotateRoot', { body: { reseal: true } }],
+    ['backup', { body: { passphrase: 'correct horse battery' } }],
+    // The other samples change what it holds.
+    ['restore', { query: '?conflict=skip', body: archive }],
     ['createKey', { body: { description: 'a key with words' } }],
     ['listKeys', { query: '?limit=2' }],
     ['describeKey', { pathKey: 'main-key' }],
@@ -137,10 +141,11 @@ export const endpoints: readonly Endpoint[] = routes.flatMap((route) =>
 export const signedEndpoints: readonly (Endpoint & { readonly route: Exclude<Route, PublicRoute> })[] =
   endpoints.flatMap(({ route, ...endpoint }) => (route.scope === 'public' ? [] : [{ route, ...endpoint }]))
 
-/** The canonical endpoints that take a body. */
+/** The canonical endpoints that take a document as their body. */
 export const bodyEndpoints: readonly Endpoint[] = endpoints.filter(
   ({ method, path, route }) =>
     path === ADMIN_PREFIX + route.paths[0] &&
+    !(route.scope === 'service' && route.takesBytes) &&
     (['POST', 'PUT'].includes(method) || (method === 'DELETE' && 'body' in route)),
 )
 

@@ -3,11 +3,11 @@
 
 // index.d.ts
 export { type ClientErrorFacts, isKmsClientError, KmsClientError } from './client-error.ts';
-export { type Answered, type AnyRequest, createKmsClient, type KmsClient, type KmsClientOptions } from './kms-client.ts';
+export { type Answered, type AnyRequest, type ArchiveUpload, createKmsClient, type KmsClient, type KmsClientOptions, type RestoreOptions, } from './kms-client.ts';
 export { createObjectsClient, type ListedObject, type ObjectHead, type ObjectName, type ObjectProtection, type ObjectsClient, type ObjectsClientOptions, } from './objects/objects-client.ts';
 export { type OperationName, type OperationSpec, operations } from './operations.ts';
 export type { Transport, WireReply, WireRequest } from './transport.ts';
-export type { ConfigChange, Done, EncryptionContext, JsonDocument, KeyMetadata, KmsStatus, OperationTypes, PolicyInfo, RetiredStore, ServiceStatus, UserInfo, } from './types.ts';
+export type { ConfigChange, Done, EncryptionContext, JsonDocument, KeyMetadata, KmsStatus, OperationTypes, PolicyInfo, RestoreReply, RetiredStore, ServiceStatus, UserInfo, } from './types.ts';
 
 // client-error.d.ts
 export interface ClientErrorFacts {
@@ -32,7 +32,7 @@ export declare function isKmsClientError(error: unknown, ...codes: readonly stri
 import { type SigningCredentials } from '@kms/sigv4';
 import { type OperationName } from './operations.ts';
 import { type Transport, type WireReply } from './transport.ts';
-import type { KeyMetadata, OperationTypes } from './types.ts';
+import type { KeyMetadata, OperationTypes, RestoreReply } from './types.ts';
 export interface KmsClientOptions {
     readonly endpoint: string;
     readonly credentials?: SigningCredentials;
@@ -64,8 +64,22 @@ export interface KmsClient {
     allKeys(query?: {
         readonly status?: string;
     }): AsyncIterable<KeyMetadata>;
+    backup(options?: {
+        readonly passphrase?: string;
+    }): Promise<AsyncIterable<Uint8Array>>;
+    restore(archive: ArchiveUpload, options?: RestoreOptions): Promise<RestoreReply>;
     get(path: string): Promise<WireReply>;
     close(): void;
+}
+export interface ArchiveUpload {
+    readonly sha256: string;
+    readonly size: number;
+    readonly bytes: AsyncIterable<Uint8Array>;
+}
+export interface RestoreOptions {
+    readonly passphrase?: string;
+    readonly dryRun?: boolean;
+    readonly conflict?: 'fail' | 'skip' | 'overwrite';
 }
 export declare function createKmsClient(options: KmsClientOptions): KmsClient;
 export {};
@@ -125,7 +139,7 @@ export interface OperationSpec {
     readonly body?: readonly string[] | 'any';
     readonly repeatable: boolean;
 }
-export type OperationName = 'getStatus' | 'configure' | 'reconfigure' | 'confirm' | 'rollback' | 'start' | 'stop' | 'getConfig' | 'getConfigHistory' | 'clearCache' | 'listRetired' | 'mendRetired' | 'removeRetired' | 'rotateRoot' | 'createKey' | 'listKeys' | 'describeKey' | 'rotateKey' | 'setRotationPeriod' | 'enableKey' | 'disableKey' | 'updateKeyDescription' | 'tagKey' | 'untagKey' | 'addAlias' | 'removeAlias' | 'getImportParameters' | 'importKey' | 'deleteKey' | 'cancelKeyDeletion' | 'generateDataKey' | 'encrypt' | 'decrypt' | 'batch' | 'addUser' | 'removeUser' | 'listUsers' | 'getUser' | 'setUserStatus' | 'addPolicy' | 'listPolicies' | 'getPolicy' | 'removePolicy' | 'setPolicy' | 'getOpenApiDocument';
+export type OperationName = 'getStatus' | 'configure' | 'reconfigure' | 'confirm' | 'rollback' | 'start' | 'stop' | 'getConfig' | 'getConfigHistory' | 'clearCache' | 'listRetired' | 'mendRetired' | 'removeRetired' | 'rotateRoot' | 'backup' | 'restore' | 'createKey' | 'listKeys' | 'describeKey' | 'rotateKey' | 'setRotationPeriod' | 'enableKey' | 'disableKey' | 'updateKeyDescription' | 'tagKey' | 'untagKey' | 'addAlias' | 'removeAlias' | 'getImportParameters' | 'importKey' | 'deleteKey' | 'cancelKeyDeletion' | 'generateDataKey' | 'encrypt' | 'decrypt' | 'batch' | 'addUser' | 'removeUser' | 'listUsers' | 'getUser' | 'setUserStatus' | 'addPolicy' | 'listPolicies' | 'getPolicy' | 'removePolicy' | 'setPolicy' | 'getOpenApiDocument';
 export declare const operations: Readonly<Record<OperationName, OperationSpec>>;
 
 // transport.d.ts
@@ -219,6 +233,30 @@ export interface PolicyInfo {
     readonly policy: JsonDocument;
     readonly source: string;
 }
+export interface RestoreReply extends Done {
+    readonly status: ServiceStatus;
+    readonly revision: number;
+    readonly dry_run: boolean;
+    readonly realm: string;
+    readonly restored: number;
+    readonly repaired: number;
+    readonly overwritten: number;
+    readonly unchanged: number;
+    readonly kept: number;
+    readonly tombstones: number;
+    readonly versions: number;
+    readonly conflicts: readonly {
+        readonly key_id: string;
+        readonly reason: string;
+    }[];
+    readonly conflict_count: number;
+    readonly lost: readonly string[];
+    readonly lost_count: number;
+    readonly unreadable: readonly string[];
+    readonly unreadable_count: number;
+    readonly dropped_aliases: readonly string[];
+    readonly postponed: readonly string[];
+}
 export type EncryptionContext = Readonly<Record<string, string>>;
 type Lifecycle = Done & {
     readonly status: ServiceStatus;
@@ -308,6 +346,8 @@ export interface OperationTypes extends Record<OperationName, Reply<unknown>> {
             readonly dry_run?: boolean;
         };
     }>;
+    readonly backup: Reply<never, never>;
+    readonly restore: Reply<RestoreReply, never>;
     readonly createKey: Reply<KeyReply & {
         readonly aliases: readonly string[];
     }, {

@@ -1,5 +1,13 @@
 export { type ClientErrorFacts, isKmsClientError, KmsClientError } from './client-error.ts'
-export { type Answered, type AnyRequest, createKmsClient, type KmsClient, type KmsClientOptions } from './kms-client.ts'
+export {
+  type Answered,
+  type AnyRequest,
+  type ArchiveUpload,
+  createKmsClient,
+  type KmsClient,
+  type KmsClientOptions,
+  type RestoreOptions,
+} from './kms-client.ts'
 export {
   createObjectsClient,
   type ListedObject,
@@ -20,6 +28,7 @@ export type {
   KmsStatus,
   OperationTypes,
   PolicyInfo,
+  RestoreReply,
   RetiredStore,
   ServiceStatus,
   UserInfo,

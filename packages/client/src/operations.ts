@@ -29,6 +29,8 @@ export type OperationName =
   | 'mendRetired'
   | 'removeRetired'
   | 'rotateRoot'
+  | 'backup'
+  | 'restore'
   | 'createKey'
   | 'listKeys'
   | 'describeKey'
@@ -96,6 +98,8 @@ export const operations: Readonly<Record<OperationName, OperationSpec>> = {
   mendRetired: change('POST', '/kms/retired/{realm}', { body: 'any' }),
   removeRetired: change('DELETE', '/kms/retired/{realm}', { body: ['confirm_realm', 'force'] }),
   rotateRoot: change('POST', '/kms/rotate-root', { query: ['dry_run'], body: 'any' }),
+  backup: change('POST', '/kms/backup', { body: ['passphrase'] }),
+  restore: change('POST', '/kms/restore', { query: ['dry_run', 'conflict'] }),
   createKey: change('POST', '/kms/keys', { body: ['key_name', 'key_usage', 'description', 'tags'] }),
   listKeys: read('/kms/keys', ['limit', 'marker', 'status', 'usage']),
   describeKey: read('/kms/keys/{key_id}'),

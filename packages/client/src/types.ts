@@ -75,6 +75,33 @@ export interface PolicyInfo {
   readonly source: string
 }
 
+/** What a restore did, or would do; lists hold the first 100. */
+export interface RestoreReply extends Done {
+  readonly status: ServiceStatus
+  readonly revision: number
+  readonly dry_run: boolean
+  readonly realm: string
+  /** Keys that were not there. */
+  readonly restored: number
+  /** Keys of which something was missing or damaged. */
+  readonly repaired: number
+  readonly overwritten: number
+  readonly unchanged: number
+  /** Keys that stay as they are, though the archive has them otherwise. */
+  readonly kept: number
+  readonly tombstones: number
+  /** Key versions written. */
+  readonly versions: number
+  readonly conflicts: readonly { readonly key_id: string; readonly reason: string }[]
+  readonly conflict_count: number
+  readonly lost: readonly string[]
+  readonly lost_count: number
+  readonly unreadable: readonly string[]
+  readonly unreadable_count: number
+  readonly dropped_aliases: readonly string[]
+  readonly postponed: readonly string[]
+}
+
 export type EncryptionContext = Readonly<Record<string, string>>
 
 type Lifecycle = Done & { readonly status: ServiceStatus }
@@ -119,6 +146,10 @@ export interface OperationTypes extends Record<OperationName, Reply<unknown>> {
     }
   >
   readonly rotateRoot: Reply<Stored, { readonly body?: JsonDocument; readonly query?: { readonly dry_run?: boolean } }>
+  /** Bytes: `KmsClient.backup` sends it. */
+  readonly backup: Reply<never, never>
+  /** Takes bytes: `KmsClient.restore` sends it. */
+  readonly restore: Reply<RestoreReply, never>
   readonly createKey: Reply<
     KeyReply & { readonly aliases: readonly string[] },
     {

@@ -1,10 +1,11 @@
 import type { Buffer } from 'node:buffer'
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { type Clock, isKmsError, kmsError } from '@kms/core'
 import { type CredentialStore, isIamError, type Principal, type RequestContext, type StoredCredential } from '@kms/iam'
 import { checkPayload, createVerifier, EMPTY_SHA256, isSigV4Error, type SignedRequest } from '@kms/sigv4'
 import { readBody } from '../request/read-body.ts'
 import type { ReceivedRequest } from '../request/received-request.ts'
+import { streamBody } from '../request/stream-body.ts'
 import type { FailureThrottle } from './failure-throttle.ts'
 import type { Peer } from './peer.ts'
 
@@ -17,6 +18,20 @@ export interface AuthenticatedRequest {
   readonly body: Buffer
   /** Condition keys for policies: `aws:SecureTransport`, `aws:SourceIp`. */
   readonly context: RequestContext
+}
+
+/** A request whose signature was verified, with a body of any length that was not read yet. */
+export interface AuthenticatedUpload extends Omit<AuthenticatedRequest, 'body'> {
+  /** To be read once. Its end throws `XAmzContentSHA256Mismatch` when the bytes were not those that were signed. */
+  readonly upload: AsyncIterable<Uint8Array>
+}
+
+/** Turns requests into principals. */
+export interface Authenticator {
+  /** Reads the body, of at most 1 MiB unless given. */
+  whole(request: ReceivedRequest, maxBodyBytes?: number): Promise<AuthenticatedRequest>
+  /** Leaves the body to be read. One without a hash may still be 1 MiB at most, because the signature covers it. */
+  streamed(request: ReceivedRequest): Promise<AuthenticatedUpload>
 }
 
 /**
@@ -42,14 +57,20 @@ const MAX_BODY_BYTES = 1_048_576
 
 const BY_TRANSPORT: Readonly<Record<'true' | 'false', readonly string[]>> = { true: ['true'], false: ['false'] }
 
+interface Proof {
+  readonly claim: SignedRequest
+  readonly principal: Principal
+  readonly peer: Peer
+  /** Where it had to be read to be verified. */
+  readonly body: Buffer | undefined
+}
+
 /**
- * Makes the step that turns a request into a principal. It throws `AccessDenied` when nothing was signed, and otherwise
+ * Makes the step that turns a request into a principal. Its verbs throw `AccessDenied` when nothing was signed, and otherwise
  * the errors of `@kms/sigv4`, `EntityTooLarge`, `InvalidRequest`, `TooManyRequests` instead of one failure too many, and what
  * `guard` and the credential store throw. A body is not read for a request that can be refused without it.
  */
-export function createAuthenticator(
-  options: AuthenticatorOptions,
-): (request: ReceivedRequest, maxBodyBytes?: number) => Promise<AuthenticatedRequest> {
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { credentials, clock, guard, throttle } = options
   const verifier = createVerifier({
     services: options.services,
@@ -70,7 +91,7 @@ export function createAuthenticator(
       : kmsError('TooManyRequests', undefined, { retryAfterSeconds: wait, cause: error })
   }
 
-  return async (request, maxBodyBytes = MAX_BODY_BYTES) => {
+  async function prove(request: ReceivedRequest, maxBodyBytes: number): Promise<Proof> {
     const claim = verifier.parse(request)
     if (claim.kind === 'anonymous') {
       const reason = 'The request is not signed. Sign it with AWS Signature Version 4.'
@@ -88,14 +109,42 @@ export function createAuthenticator(
     } catch (error) {
       throw throttled(error, claim, peer)
     }
-    if (body === undefined) {
-      body = await readBody(request, maxBodyBytes)
-      checkPayload(claim, body)
-    }
-    const { principal } = credential
-    guard?.(request, principal, peer)
-    return { request, principal, peer, body, context: contextOf(peer) }
+    return { claim, principal: credential.principal, peer, body }
   }
+
+  return {
+    async whole(request, maxBodyBytes = MAX_BODY_BYTES) {
+      const { claim, principal, peer, body: known } = await prove(request, maxBodyBytes)
+      const body = known ?? (await readBody(request, maxBodyBytes))
+      if (known === undefined) checkPayload(claim, body)
+      guard?.(request, principal, peer)
+      return { request, principal, peer, body, context: contextOf(peer) }
+    },
+
+    async streamed(request) {
+      const { claim, principal, peer, body } = await prove(request, Number.POSITIVE_INFINITY)
+      guard?.(request, principal, peer)
+      const upload = body === undefined ? checked(streamBody(request), claim) : once(body)
+      return { request, principal, peer, upload, context: contextOf(peer) }
+    },
+  }
+}
+
+/** The same bytes; the end is reached only by those that were signed. */
+async function* checked(
+  source: AsyncIterable<Uint8Array>,
+  claim: SignedRequest,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const sha256 = createHash('sha256')
+  for await (const chunk of source) {
+    sha256.update(chunk)
+    yield chunk
+  }
+  checkPayload(claim, { sha256: sha256.digest('hex') })
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes
 }
 
 /** Reads a body that has to be hashed before anything is known of it. Throws `MissingContentSHA256` where a hash would help. */

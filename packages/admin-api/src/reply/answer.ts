@@ -1,9 +1,13 @@
+import { Readable } from 'node:stream'
+
 /** A reply, before it is written to whatever carries it. */
 export interface Answer {
   readonly status: number
   /** Name, value, name, value…; without the length. */
   readonly headers: readonly string[]
   readonly text: string
+  /** Instead of the text: bytes that are made while they are sent. Whoever carries them ends it when nobody takes them. */
+  readonly stream?: AsyncIterable<Uint8Array>
 }
 
 /** Answers with JSON; `more` are further headers, name, value, …. */
@@ -29,11 +33,22 @@ export function textAnswer(requestId: string, contentType: string, text: string)
   return { status: 200, headers: headersOf(requestId, contentType, []), text }
 }
 
+/** Answers with bytes that are made while they are sent; `more` are further headers. */
+export function streamAnswer(
+  requestId: string,
+  contentType: string,
+  stream: AsyncIterable<Uint8Array>,
+  more: readonly string[],
+): Answer {
+  return { status: 200, headers: headersOf(requestId, contentType, more), text: '', stream }
+}
+
 /** The answer as `fetch` knows replies. */
-export function toResponse({ status, headers, text }: Answer): Response {
+export function toResponse({ status, headers, text, stream }: Answer): Response {
   const pairs: [string, string][] = []
   for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string])
-  return new Response(text, { status, headers: pairs })
+  const body = stream === undefined ? text : (Readable.toWeb(Readable.from(stream)) as ReadableStream<Uint8Array>)
+  return new Response(body, { status, headers: pairs })
 }
 
 function headersOf(requestId: string, type: string, more: readonly string[]): readonly string[] {

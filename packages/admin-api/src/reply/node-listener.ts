@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream'
 import { type ReceivedRequest, receiveIncoming } from '../request/received-request.ts'
 import type { Answer } from './answer.ts'
 
@@ -24,7 +25,13 @@ export function nodeListener(
   }
 }
 
-function write(outgoing: ServerResponse, { status, headers, text }: Answer): void {
+function write(outgoing: ServerResponse, { status, headers, text, stream }: Answer): void {
+  if (stream !== undefined) {
+    outgoing.writeHead(status, headers as string[])
+    // What breaks off ends the connection: the client sees that something is missing. Whoever makes the bytes tells of it.
+    pipeline(stream, outgoing, () => {})
+    return
+  }
   const length = Buffer.byteLength(text)
   outgoing.writeHead(status, [...headers, 'content-length', String(length)])
   // Text of ASCII alone is the same in both, and Node writes Latin-1 faster.

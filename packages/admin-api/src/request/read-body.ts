@@ -80,6 +80,8 @@ function tooLarge(limit: number): Error {
   return kmsError('EntityTooLarge', { limit })
 }
 
-function broken(): Error {
-  return kmsError('InvalidRequest', { reason: 'The body ended before it was complete. Send the request again.' })
+/** That a client went away in the middle of its body. */
+export function broken(cause?: unknown): Error {
+  const reason = 'The body ended before it was complete. Send the request again.'
+  return kmsError('InvalidRequest', { reason }, { cause })
 }

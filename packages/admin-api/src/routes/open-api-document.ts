@@ -5,6 +5,8 @@ import { ADMIN_PREFIX, type Method, pathsOf, type Route } from './route.ts'
 export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>
 
 const JSON_TYPE = 'application/json'
+const BYTES_TYPE = 'application/octet-stream'
+const bytes = z.string().openapi({ format: 'binary' })
 
 const OPERATIONS = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const
 
@@ -37,7 +39,8 @@ export function createOpenApiDocument(routes: readonly Route[]): OpenApiDocument
 
 function describe(route: Route, path: string, index: number, method: Method): RouteConfig {
   const signed = route.scope === 'public' ? undefined : route
-  const { body, query } = signed ?? {}
+  const { body, query, headers } = signed ?? {}
+  const takesBytes = route.scope === 'service' && route.takesBytes === true
   const placeholder = /\{(\w+)\}$/.exec(path)?.[1]
   const suffix = `${method === route.methods[0] ? '' : `_${method.toLowerCase()}`}${index === 0 ? '' : `_${index}`}`
   return {
@@ -50,12 +53,14 @@ function describe(route: Route, path: string, index: number, method: Method): Ro
     request: {
       ...(placeholder === undefined ? {} : { params: z.object({ [placeholder]: z.string() }) }),
       ...(query === undefined ? {} : { query: query.schema }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(takesBytes ? { body: { content: { [BYTES_TYPE]: { schema: bytes } } } } : {}),
       ...(body === undefined || method === 'GET'
         ? {}
         : { body: { content: { [JSON_TYPE]: { schema: body.schema } } } }),
     },
     responses: {
-      200: { description: 'Done', content: { [JSON_TYPE]: { schema: route.reply } } },
+      200: { description: 'Done', content: { [route.answersBytes ? BYTES_TYPE : JSON_TYPE]: { schema: route.reply } } },
       default: { description: 'Refused or failed', content: { [JSON_TYPE]: { schema: errorReply } } },
     },
   }

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { isKeyName } from '@kms/core'
+import { backupRoute, restoreRoute } from './archive-routes.ts'
 import { batchRoute } from './data/batch-route.ts'
 import { decryptRoute, encryptRoute, generateDataKeyRoute } from './data/data-routes.ts'
 import { deleteKeyRoute } from './keys/delete-key-route.ts'
@@ -88,6 +89,8 @@ export const routes: readonly Route[] = [
   removeRetiredRoute,
   clearCacheRoute,
   rotateRootRoute,
+  backupRoute,
+  restoreRoute,
   createKeyRoute,
   listKeysRoute,
   describeKeyRoute,

@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import type { Authorize, Caller, EncryptionContext, KmsManager } from '@kms/core'
+import type { ArchiveSecret, Authorize, Caller, EncryptionContext, KmsManager } from '@kms/core'
 import type { IamDirectory } from '@kms/iam'
 import type { Gate, Permission } from '../access/gate.ts'
 import type { PublicError } from '../error-reply.ts'
@@ -44,6 +44,12 @@ export interface Call<B = unknown, Q = unknown> {
   readonly pathKey: string | undefined
   /** `If-Match`. */
   readonly ifMatch: string | undefined
+  /** Of a route that takes bytes: the body, as it arrives. Throws `InvalidRequest`, `XAmzContentSHA256Mismatch`. */
+  readonly upload: AsyncIterable<Uint8Array>
+  /** `x-kms-archive-passphrase`, as it was sent. */
+  readonly archivePassphrase: string | undefined
+  /** What archives are sealed with where no passphrase is given, if the server has that. */
+  readonly archiveKey: ArchiveSecret | undefined
   /** For core: checks the permission on a resolved key id. */
   readonly authorize: Authorize
   /** Makes the encryption context known to policies; before `authorize` can be called. */
@@ -56,10 +62,10 @@ export interface Call<B = unknown, Q = unknown> {
   tell(error: unknown): PublicError
 }
 
-export interface Reply {
-  readonly body: object
-  readonly etag?: string
-}
+/** A reply of JSON, or of bytes that are made while they are sent. */
+export type Reply =
+  | { readonly body: object; readonly etag?: string }
+  | { readonly stream: AsyncIterable<Uint8Array>; readonly fileName: string }
 
 interface RouteFacts {
   /** `operationId` of the document. */
@@ -71,6 +77,8 @@ interface RouteFacts {
   /** Below {@link MINIO_PREFIX}. */
   readonly minioPaths: readonly string[]
   readonly reply: z.ZodType
+  /** Whether what it answers, when all is well, is bytes. */
+  readonly answersBytes?: true
   /** Whether replies are spread over lines, for people and `grep '"status": "Running"'`. */
   readonly indented: boolean
   /** Whether the service's `status` stands in the errors of callers who were let in. */
@@ -88,6 +96,8 @@ interface SignedRoute<B, Q> extends RouteFacts {
   /** Absent: takes no body, or `{}`. */
   readonly body?: BodyShape<B>
   readonly query?: QueryShape<Q>
+  /** Request headers of its own, for the document. */
+  readonly headers?: z.ZodObject
   /** Largest body, in bytes; 1 MiB unless given. */
   readonly maxBodyBytes?: number
   handle(call: Call<B, Q>): Promise<Reply> | Reply
@@ -96,6 +106,8 @@ interface SignedRoute<B, Q> extends RouteFacts {
 /** Judged on the service as a whole, before anything of the request is read. */
 export interface ServiceRoute<B = unknown, Q = unknown> extends SignedRoute<B, Q> {
   readonly scope: 'service'
+  /** Whether the body is bytes, of any length, which it reads itself. */
+  readonly takesBytes?: true
 }
 
 /** Judged on a key: by core, through `Call.authorize`, once it has resolved what the request calls it. */

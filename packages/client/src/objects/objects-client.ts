@@ -4,9 +4,9 @@ import { signChunks, signRequest } from '@kms/sigv4'
 import { connectionError } from '../connection-error.ts'
 import type { KmsClientOptions } from '../kms-client.ts'
 import { createRepeater } from '../repeat.ts'
+import { createStreamTransport, type StreamReply } from '../stream-transport.ts'
 import { readListing } from './read-listing.ts'
 import { readRefusal } from './read-refusal.ts'
-import { createStreamTransport, type StreamReply } from './stream-transport.ts'
 
 export type ObjectsClientOptions = Omit<KmsClientOptions, 'credentials' | 'transport'> &
   Required<Pick<KmsClientOptions, 'credentials'>>

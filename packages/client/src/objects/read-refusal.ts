@@ -1,6 +1,6 @@
 import { KmsClientError } from '../client-error.ts'
+import type { StreamReply } from '../stream-transport.ts'
 import { readElements } from './read-elements.ts'
-import type { StreamReply } from './stream-transport.ts'
 
 /** More than any error is long. */
 const MAX_BYTES = 64 * 1024

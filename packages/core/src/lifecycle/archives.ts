@@ -91,17 +91,20 @@ export function createArchives(options: ArchivesOptions): Pick<KmsManager, 'back
       const bytes = writeArchive(entries, { realm, createdAt, secret, random, onEntry: counts.count })
 
       async function* sealed(): AsyncGenerator<Buffer, void, undefined> {
+        let broken: string | undefined = 'Whoever asked for it went away.'
         active.enter()
         try {
           yield* bytes
-          const unreadable = counts.unreadable === 0 ? '' : `, ${counts.unreadable} parts could not be read`
-          const message = `An archive was made: ${counts.keys} keys, ${counts.versions} versions${unreadable}.`
-          onEvent({ event: 'kms_backed_up', message, caller, realm })
+          broken = undefined
         } catch (error) {
-          onEvent({ event: 'kms_warning', message: `An archive was broken off. ${publicReason(error)}`, caller, realm })
+          broken = publicReason(error)
           throw error
         } finally {
           active.leave()
+          const unreadable = counts.unreadable === 0 ? '' : `, ${counts.unreadable} parts could not be read`
+          const made = `An archive was made: ${counts.keys} keys, ${counts.versions} versions${unreadable}.`
+          if (broken === undefined) onEvent({ event: 'kms_backed_up', message: made, caller, realm })
+          else onEvent({ event: 'kms_warning', message: `An archive was broken off. ${broken}`, caller, realm })
         }
       }
       return { realm, createdAt, bytes: sealed() }

@@ -2,7 +2,7 @@ import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request a
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { connectionError, failedConnection } from '../connection-error.ts'
+import { connectionError, failedConnection } from './connection-error.ts'
 
 export interface StreamRequest {
   readonly method: string

@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
 const outfile = fileURLToPath(new URL('./dist/kms-server.mjs', import.meta.url))
@@ -58,5 +58,7 @@ await build({
   legalComments: 'eof',
   logLevel: 'warning',
 })
+// `npm start` goes on in this process: nothing of the build stays with the server.
+await stop()
 chmodSync(outfile, 0o755)
 for (const name of addons) copyFileSync(join(natives, name), join(dirname(outfile), addonName(name)))

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { operations } from '@kms/client'
 import { expect, it } from 'vitest'
 import { createTestIo } from '../test/test-io.ts'
@@ -26,4 +26,24 @@ it('the README has every exit code, and every command', () => {
   expect(codes).toEqual(Object.values(exitCodes))
   for (const { words } of commandTable) expect(readme, words.join(' ')).toContain(words.join(' '))
   for (const command of createProgram(createTestIo().io).commands) expect(readme).toContain(`kmsctl ${command.name()}`)
+})
+
+it('the documents name no command that is not there', () => {
+  const root = new URL('../../../', import.meta.url)
+  const paths = ['README.md', ...readdirSync(new URL('docs', root)).map((name) => `docs/${name}`), 'apps/cli/README.md']
+  const commands = new Map(createProgram(createTestIo().io).commands.map((command) => [command.name(), command]))
+  const seen = new Set<string>()
+  const unknown = paths.flatMap((path) =>
+    [
+      ...readFileSync(new URL(path, root), 'utf8').matchAll(/(?:`|^)kmsctl ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?/gm),
+    ].flatMap(([line, first = '', second]) => {
+      seen.add(first)
+      const found = commands.get(first)
+      const inner = found?.commands.map((command) => command.name()) ?? []
+      const known = found !== undefined && (inner.length === 0 || second === undefined || inner.includes(second))
+      return known ? [] : [`${path}: ${line}`]
+    }),
+  )
+  expect(unknown).toEqual([])
+  expect(seen.size).toBeGreaterThan(10)
 })

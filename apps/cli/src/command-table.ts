@@ -58,6 +58,16 @@ const tags: CommandField = {
 }
 const named = [text('key_name', 'id of the key', 'name'), text('description', 'free text'), tags]
 
+/** What the commands of two words are about, by the first. */
+export const groupSummaries: ReadonlyMap<string, string> = new Map([
+  ['config', 'the configuration, its changes and the way back'],
+  ['retired', 'key stores that served before, and still unwrap'],
+  ['keys', 'keys and their life'],
+  ['data', 'data keys, small secrets, and what was wrapped'],
+  ['users', 'users and their access keys'],
+  ['policies', 'policies that users can have'],
+])
+
 type More = Partial<Omit<CommandSpec, 'words' | 'operation' | 'summary'>>
 const command = (words: string, operation: OperationName, summary: string, more: More = {}): CommandSpec => ({
   words: words.split(' ') as [string, ...string[]],

@@ -5,7 +5,7 @@ import { applyManifest } from './apply/apply.ts'
 import { readManifest } from './apply/manifest.ts'
 import { addBackup, addRestore } from './archive-commands.ts'
 import { type BulkAction, bulkActions, runBulk } from './bulk.ts'
-import { type CommandField, type CommandSpec, commandTable, optionName } from './command-table.ts'
+import { type CommandField, type CommandSpec, commandTable, groupSummaries, optionName } from './command-table.ts'
 import { readValue } from './command-value.ts'
 import { completionScript, type Shell, shells } from './completion.ts'
 import { examine } from './doctor/doctor.ts'
@@ -79,7 +79,7 @@ export function createProgram(io: Io): Command {
 
   for (const spec of commandTable) {
     const [first, second] = spec.words
-    const parent = second === undefined ? program : group(first, `${first}: see kmsctl ${first} --help`)
+    const parent = second === undefined ? program : group(first, groupSummaries.get(first) ?? '')
     const command = inherit(parent.command(second ?? first)).description(spec.summary)
     if (spec.own === true) {
       const add = spec.operation === 'backup' ? addBackup : addRestore

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { operations } from '@kms/client'
+import type { Command } from 'commander'
 import { expect, it } from 'vitest'
 import { createTestIo } from '../test/test-io.ts'
 import { commandTable } from './command-table.ts'
@@ -19,6 +20,15 @@ it('every operation of the API is a command, and knows its fields', () => {
     }
     expect(document === true, `${operation} takes a document`).toBe(body === 'any' || operation === 'batch')
   }
+})
+
+it('every command says what it is for', () => {
+  const silent = (commands: readonly Command[]): string[] =>
+    commands.flatMap((command) => [
+      ...(command.description() === '' ? [command.name()] : []),
+      ...silent(command.commands),
+    ])
+  expect(silent(createProgram(createTestIo().io).commands)).toEqual([])
 })
 
 it('the README has every exit code, and every command', () => {

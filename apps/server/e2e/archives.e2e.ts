@@ -13,6 +13,16 @@ const PASSPHRASE = 'correct horse battery staple'
 const HEADER = 'x-kms-archive-passphrase'
 const inHeader = (passphrase: string) => ({ [HEADER]: Buffer.from(passphrase).toString('base64') })
 
+interface Golden {
+  readonly realm: string
+  readonly passphrase: { readonly passphrase: string }
+  readonly envelopes: readonly {
+    readonly ciphertext_blob: string
+    readonly context: Readonly<Record<string, string>>
+    readonly plaintext: string
+  }[]
+}
+
 const BACKUP_KEY = { KMS_BACKUP_KEY: Buffer.alloc(32, 9).toString('base64') }
 /** For archives that the server has the key of. */
 const WITHOUT: CallOptions = { headers: {} }
@@ -144,6 +154,31 @@ describe('an archive', () => {
     for (const query of ['', '?conflict=skip', '?conflict=overwrite', '?dry_run=true'])
       expect(await codeOf(restore(other, archive, query, WITHOUT))).toEqual([409, 'ForeignArchive'])
     expect(contentsOf(other.keys)).toEqual(before)
+  })
+
+  it('that others wrote by the description of the format is restored, and its envelopes open', async () => {
+    const vectors = new URL('../../../packages/core/vectors/archives/', import.meta.url)
+    const facts = JSON.parse(readFileSync(new URL('archives.json', vectors), 'utf8')) as Golden
+    const at = await startHome()
+    await at.admin.post('configure', { backend_type: 'local', key_dir: at.keys, default_key_id: 'master' })
+    const { passphrase } = facts.passphrase
+    const done = await restore(at, readFileSync(new URL('passphrase.kmsa', vectors)), '', {
+      headers: inHeader(passphrase),
+    })
+    expect(done.json()).toMatchObject({
+      realm: facts.realm,
+      restored: 3,
+      versions: 6,
+      tombstones: 1,
+      postponed: ['orders'],
+    })
+    await at.admin.post('start')
+    await at.admin.post('keys/cancel-deletion', { key_id: 'orders' })
+    for (const { ciphertext_blob, context, plaintext } of facts.envelopes) {
+      const opened = await at.admin.post('decrypt', { ciphertext_blob, encryption_context: context })
+      expect(opened.json(), opened.text).toMatchObject({ plaintext })
+    }
+    expect(await codeOf(at.admin.get('keys/old'))).toEqual([404, 'KeyDestroyed'])
   })
 
   it('brings back a key directory that was lost, under the server that knows it', async () => {

@@ -21,7 +21,7 @@ export interface WriteArchiveOptions {
 }
 
 /**
- * Seals entries, in their order, as an archive (formats §10): a header, and frames of one stream whose last entry tells how
+ * Seals entries, in their order, as an archive (formats §12): a header, and frames of one stream whose last entry tells how
  * many there are and what they were. Memory: a frame. Material is zeroed once it is sealed.
  */
 export async function* writeArchive(

@@ -569,6 +569,49 @@ describe('a file system that', () => {
     rmSync(filler)
     expect((await there.post('reconfigure', { timeout_seconds: 7 })).status).toBe(200)
   })
+
+  it('is full where objects are: writes are refused whole, the rest goes on, and deleting makes room', async ({
+    skip,
+  }) => {
+    if (problem !== undefined) return skip(problem)
+    const at = temporaryFolder()
+    const data = join(at, 'data')
+    mkdirSync(data, { mode: 0o700 })
+    const fresh = await startServer({
+      env: { KMS_DATA_DIR: data },
+      mounts: `mount -t tmpfs -o size=8m,mode=0700 tmpfs ${data}`,
+    })
+    await createAdmin(fresh.url).begin(join(at, 'keys'))
+    const inside = `/proc/${fresh.pid}/root${data}`
+    const bodies = (): number =>
+      readdirSync(join(inside, 'objects', 'bodies'), { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      ).length
+    const headers = { 'x-amz-server-side-encryption': 'aws:kms' }
+    const ask = async (method: string, path: string, size?: number): Promise<readonly [number, string]> => {
+      const raw = size === undefined ? {} : { raw: 'x'.repeat(size), headers }
+      const { status, text } = await call(`${fresh.url}/box${path}`, { method, ...raw })
+      return [status, status < 300 ? String(text.length) : (/<Code>(.*)<\/Code>/.exec(text)?.[1] ?? '')]
+    }
+    const full = [503, 'ServiceUnavailable']
+    expect((await ask('PUT', ''))[0]).toBe(200)
+    expect((await ask('PUT', '/kept', 1_000_000))[0]).toBe(200)
+    expect((await ask('PUT', '/dropped', 2_500_000))[0]).toBe(200)
+    // Larger than what is left: refused on the way, and what was there stays.
+    expect(await ask('PUT', '/kept', 5_000_000)).toEqual(full)
+    expect(bodies()).toBe(2)
+    fill(join(inside, 'filler'))
+    const refused = await Promise.all(Array.from({ length: 6 }, (_, i) => ask('PUT', `/more/${i}`, 300_000)))
+    for (const reply of refused) expect(reply).toEqual(full)
+    expect(await ask('GET', '/kept')).toEqual([200, '1000000'])
+    expect((await ask('GET', '?list-type=2'))[0]).toBe(200)
+    expect(await ask('GET', '/more/0')).toEqual([404, 'NoSuchKey'])
+    expect((await ask('DELETE', '/dropped'))[0]).toBe(204)
+    await expect.poll(bodies).toBe(1)
+    expect((await ask('PUT', '/again', 300_000))[0]).toBe(200)
+    expect(await ask('GET', '/again')).toEqual([200, '300000'])
+    expect(await ask('GET', '/kept')).toEqual([200, '1000000'])
+  })
 })
 
 /** Takes up what is left of a file system. */

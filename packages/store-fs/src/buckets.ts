@@ -3,6 +3,7 @@ import type { Bucket, ObjectStore } from '@kms/s3-api'
 import type { Database } from './database.ts'
 import { above, after, objectKey } from './object-key.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
+import type { Reserve } from './reserve.ts'
 import type { StoreClock } from './store-clock.ts'
 import { storeError } from './store-error.ts'
 
@@ -21,6 +22,7 @@ export interface Buckets extends BucketVerbs {
 
 export interface BucketsOptions {
   readonly db: Database
+  readonly reserve: Pick<Reserve, 'letGo'>
   readonly clock: StoreClock
   /** Inside a transaction: ends every upload of a bucket. */
   readonly endUploads: (bucket: string) => void
@@ -29,7 +31,7 @@ export interface BucketsOptions {
 /** Longer ones are no key of the database; names of buckets are far shorter. */
 const LONGEST_NAME = 255
 
-export function createBuckets({ db, clock, endUploads }: BucketsOptions): Buckets {
+export function createBuckets({ db, reserve, clock, endUploads }: BucketsOptions): Buckets {
   const keyOf = (name: string): Buffer => Buffer.from(name, 'latin1')
 
   function find(name: string): Bucket | undefined {
@@ -83,7 +85,7 @@ export function createBuckets({ db, clock, endUploads }: BucketsOptions): Bucket
     },
 
     async deleteBucket(name) {
-      await db.transact(() => {
+      await reserve.letGo(() => {
         must(name)
         const start = objectKey(name, '')
         for (const _ of db.objects.range({ start, end: above(start) })) {

@@ -10,6 +10,7 @@ import { createGarbage } from './garbage.ts'
 import { createKeyUses } from './key-uses.ts'
 import { createObjects } from './objects.ts'
 import { createPendingWrites } from './pending-writes.ts'
+import { createReserve } from './reserve.ts'
 import { createSessions, type StoreOwner } from './sessions.ts'
 import { machineClock, type StoreClock } from './store-clock.ts'
 import { storageError } from './store-error.ts'
@@ -43,26 +44,27 @@ export async function openFsObjectStore(options: FsObjectStoreOptions): Promise<
     throw storageError(`opening the object store at ${directory}`, error)
   }
   const db = openDatabase(directory)
+  const reserve = createReserve(join(directory, 'reserve'), db)
   const own = randomBytes(16)
   const files = createBodyFiles(bodies)
   const uses = createKeyUses(db)
   const sessions = createSessions({ db, own, owner, clock })
-  const garbage = createGarbage({ db, files, uses, sessions, clock, onProblem })
-  const writes = createPendingWrites({ db, files, uses, garbage, session: own })
-  const buckets = createBuckets({ db, clock, endUploads: (bucket) => uploads.endAll(bucket) })
+  const garbage = createGarbage({ db, reserve, files, uses, sessions, clock, onProblem })
+  const writes = createPendingWrites({ db, reserve, files, uses, garbage, session: own })
+  const buckets = createBuckets({ db, reserve, clock, endUploads: (bucket) => uploads.endAll(bucket) })
   const requireBucket = buckets.require
-  const objects = createObjects({ db, files, uses, garbage, writes, requireBucket, clock })
-  const uploads = createUploads({ db, uses, garbage, writes, place: objects.place, requireBucket, clock })
+  const objects = createObjects({ db, reserve, files, uses, garbage, writes, requireBucket, clock })
+  const uploads = createUploads({ db, reserve, uses, garbage, writes, place: objects.place, requireBucket, clock })
   let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
     await writes.close()
     await garbage.close()
-    await db.transact(() => sessions.remove(own)).catch(onProblem)
+    await reserve.letGo(() => sessions.remove(own)).catch(onProblem)
     await db.close()
   }
 
-  await db.transact(() => sessions.sign(0))
+  await reserve.letGo(() => sessions.sign(0))
   garbage.kick()
   const { require: _, ...bucketVerbs } = buckets
   const { place: __, ...objectVerbs } = objects

@@ -5,6 +5,7 @@ import type { KeyUses } from './key-uses.ts'
 import { above } from './object-key.ts'
 import type { PendingHead } from './pending-writes.ts'
 import { decodeRecord } from './record.ts'
+import type { Reserve } from './reserve.ts'
 import { readSegments } from './segments.ts'
 import { type Sessions, SIGN_MS } from './sessions.ts'
 import type { StoreClock } from './store-clock.ts'
@@ -36,6 +37,7 @@ export interface Garbage {
 
 export interface GarbageOptions {
   readonly db: Database
+  readonly reserve: Reserve
   readonly files: BodyFiles
   readonly uses: KeyUses
   readonly sessions: Sessions
@@ -51,7 +53,7 @@ const BATCH = 500
 /** How often other sessions are looked at. */
 const ROUND_MS = 10_000
 
-export function createGarbage({ db, files, uses, sessions, clock, onProblem }: GarbageOptions): Garbage {
+export function createGarbage({ db, reserve, files, uses, sessions, clock, onProblem }: GarbageOptions): Garbage {
   const readers = new Map<symbol, number>()
   let published = 0
   let signedAt = clock.now()
@@ -109,6 +111,8 @@ export function createGarbage({ db, files, uses, sessions, clock, onProblem }: G
       dead = false
     }
     await removeBatches()
+    // As long as there is no room for it, whoever writes is told.
+    await reserve.require().catch(() => {})
   }
 
   /** Tells other sessions that we live, and from which epoch on we read. */
@@ -116,7 +120,7 @@ export function createGarbage({ db, files, uses, sessions, clock, onProblem }: G
     const oldest = oldestHere()
     const due = clock.now() - signedAt >= SIGN_MS
     if (!due && (oldest === published || sessions.alone)) return
-    await db.transact(() => sessions.sign(oldest))
+    await reserve.letGo(() => sessions.sign(oldest))
     published = oldest
     signedAt = clock.now()
   }
@@ -124,7 +128,7 @@ export function createGarbage({ db, files, uses, sessions, clock, onProblem }: G
   /** Lets go of what a session that died was writing. */
   async function bury(session: Buffer): Promise<void> {
     for (let left = true; left; ) {
-      left = await db.transact(() => {
+      left = await reserve.letGo(() => {
         let count = 0
         for (const { key, value } of db.pending.range({ start: session, end: above(session) })) {
           if (count === BATCH) return true
@@ -157,7 +161,7 @@ export function createGarbage({ db, files, uses, sessions, clock, onProblem }: G
     }
     if (rows.length === 0) return false
     for (const row of rows) await removeFiles(decodeRow(row))
-    await db.transact(() => {
+    await reserve.letGo(() => {
       for (const row of rows) {
         removeRows(decodeRow(row))
         db.garbage.remove(row)

@@ -9,6 +9,7 @@ import type { KeyUses } from './key-uses.ts'
 import { objectKey } from './object-key.ts'
 import type { PendingWrites } from './pending-writes.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
+import type { Reserve } from './reserve.ts'
 import { rollUp } from './roll-up.ts'
 import { readSegments, type Segment, writeSegments } from './segments.ts'
 import type { StoreClock } from './store-clock.ts'
@@ -48,6 +49,7 @@ export interface Objects extends ObjectVerbs {
 
 export interface ObjectsOptions {
   readonly db: Database
+  readonly reserve: Pick<Reserve, 'letGo'>
   readonly files: BodyFiles
   readonly uses: KeyUses
   readonly garbage: Garbage
@@ -58,7 +60,7 @@ export interface ObjectsOptions {
 }
 
 export function createObjects(options: ObjectsOptions): Objects {
-  const { db, files, uses, garbage, writes, requireBucket, clock } = options
+  const { db, reserve, files, uses, garbage, writes, requireBucket, clock } = options
 
   function find(
     row: Buffer,
@@ -176,7 +178,7 @@ export function createObjects(options: ObjectsOptions): Objects {
 
     async deleteObject({ bucket, key, ...condition }) {
       const row = objectKey(bucket, key)
-      const deleted = await db.transact(() => {
+      const deleted = await reserve.letGo(() => {
         requireBucket(bucket)
         const head = find(row)?.head
         mustHold(head, condition)

@@ -6,6 +6,7 @@ import type { Garbage } from './garbage.ts'
 import { newId } from './ids.ts'
 import type { KeyUses } from './key-uses.ts'
 import { encodeRecord } from './record.ts'
+import type { Reserve } from './reserve.ts'
 import { storeError } from './store-error.ts'
 
 /** What is kept of a write under way: enough to undo it when its process dies. */
@@ -36,6 +37,7 @@ export interface PendingWrites {
 
 export interface PendingWritesOptions {
   readonly db: Pick<Database, 'pending' | 'transact'>
+  readonly reserve: Reserve
   readonly files: BodyFiles
   readonly uses: KeyUses
   readonly garbage: Pick<Garbage, 'drop' | 'kick'>
@@ -43,7 +45,14 @@ export interface PendingWritesOptions {
   readonly session: Buffer
 }
 
-export function createPendingWrites({ db, files, uses, garbage, session }: PendingWritesOptions): PendingWrites {
+export function createPendingWrites({
+  db,
+  reserve,
+  files,
+  uses,
+  garbage,
+  session,
+}: PendingWritesOptions): PendingWrites {
   const running = new Set<Promise<unknown>>()
   let closed = false
 
@@ -55,6 +64,7 @@ export function createPendingWrites({ db, files, uses, garbage, session }: Pendi
 
   async function write<T>({ body, uses: used, prepare }: WriteRequest<T>): Promise<T> {
     mustBeOpen()
+    await reserve.require()
     const id = newId()
     const row = rowOf(id)
     await db.transact(() => {
@@ -82,7 +92,7 @@ export function createPendingWrites({ db, files, uses, garbage, session }: Pendi
   async function giveUp(id: string, used: readonly KeyUse[]): Promise<void> {
     const row = rowOf(id)
     try {
-      await db.transact(() => {
+      await reserve.letGo(() => {
         if (db.pending.get(row) === undefined) return
         db.pending.remove(row)
         uses.remove(used, 'uploads')

@@ -9,6 +9,7 @@ import { above, after, objectKey } from './object-key.ts'
 import type { Objects } from './objects.ts'
 import type { PendingWrites } from './pending-writes.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
+import type { Reserve } from './reserve.ts'
 import { rollUp } from './roll-up.ts'
 import type { StoreClock } from './store-clock.ts'
 import { storeError } from './store-error.ts'
@@ -40,6 +41,7 @@ export interface Uploads extends UploadVerbs {
 
 export interface UploadsOptions {
   readonly db: Database
+  readonly reserve: Pick<Reserve, 'letGo'>
   readonly uses: KeyUses
   readonly garbage: Garbage
   readonly writes: PendingWrites
@@ -49,7 +51,7 @@ export interface UploadsOptions {
 }
 
 export function createUploads(options: UploadsOptions): Uploads {
-  const { db, uses, garbage, writes, place, requireBucket, clock } = options
+  const { db, reserve, uses, garbage, writes, place, requireBucket, clock } = options
 
   /** Throws `NoSuchBucket`, `NoSuchUpload`. */
   function must({ bucket, key, uploadId }: UploadName): { readonly id: Buffer; readonly stored: StoredUpload } {
@@ -190,7 +192,7 @@ export function createUploads(options: UploadsOptions): Uploads {
     },
 
     async abortUpload(name) {
-      await db.transact(() => {
+      await reserve.letGo(() => {
         const { id, stored } = must(name)
         end(id, { bucket: name.bucket, key: name.key, uses: stored.uses })
         garbage.drop({ kind: 'upload', id: name.uploadId })

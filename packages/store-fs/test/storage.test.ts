@@ -96,7 +96,7 @@ describe('the directory', () => {
     const stores = await Promise.all(Array.from({ length: 5 }, () => scratch.open()))
     await stores[0]?.createBucket(BUCKET)
     expect(await stores[4]?.bucket(BUCKET)).toBeDefined()
-    expect((await readdir(scratch.directory)).sort()).toEqual(['bodies', 'index', 'store.json'])
+    expect((await readdir(scratch.directory)).sort()).toEqual(['bodies', 'index', 'reserve', 'store.json'])
   })
 })
 
@@ -263,17 +263,50 @@ describe('a listing', () => {
 })
 
 describe('a full disk', () => {
-  it('refuses writes whole, reads and deletes on, and works again once there is room', async (context) => {
+  it('refuses writes whole, reads and deletes on, and works again once there is room', async ({ skip }) => {
+    await onSmallDisk(skip, expectRecovery)
+  }, 60_000)
+
+  it('lets go of things when there is not a byte left to do it with', async ({ skip }) => {
+    await onSmallDisk(skip, expectRoomForDeleting)
+  }, 60_000)
+
+  async function onSmallDisk(skip: (reason: string) => never, work: () => Promise<void>): Promise<void> {
     await mkdir(scratch.directory)
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', scratch.directory])
-    if (mounted.status !== 0) return context.skip('no small file system can be mounted here')
+    if (mounted.status !== 0) skip('no small file system can be mounted here')
     try {
-      await expectRecovery()
+      await work()
     } finally {
       await scratch.closeAll()
       spawnSync('umount', [scratch.directory])
     }
-  }, 60_000)
+  }
+
+  async function expectRoomForDeleting(): Promise<void> {
+    const store = await scratch.open()
+    await store.createBucket(BUCKET)
+    const name = { bucket: BUCKET, key: 'm' }
+    for (const key of ['a', 'b']) await put(store, key, chunks(Buffer.alloc(1000)), 1)
+    const { uploadId } = await store.createUpload({ ...name, metadata: Buffer.from('m') })
+    const filler = join(scratch.directory, 'filler')
+    await writeFile(filler, Buffer.alloc(4_000_000)).catch(() => {})
+    // What the database has free is soon used up.
+    for (let i = 0; i < 20; i++) {
+      expect(await codeOf(put(store, `c${i}`, chunks(Buffer.alloc(300_000)), 1))).toBe('StorageFailed')
+    }
+    expect(await store.deleteObject({ bucket: BUCKET, key: 'a' })).toBe(true)
+    await store.sweep()
+    // What came free is kept for more of that, until there is enough.
+    expect(await codeOf(put(store, 'c', chunks(Buffer.from('x')), 1))).toBe('StorageFailed')
+    await store.abortUpload({ ...name, uploadId })
+    expect(await store.deleteObject({ bucket: BUCKET, key: 'b' })).toBe(true)
+    await rm(filler)
+    await put(store, 'c', chunks(Buffer.from('x')), 1)
+    expect((await stat(join(scratch.directory, 'reserve'))).size).toBe(1024 * 1024)
+    await store.close()
+    expect(await auditStore(scratch.directory)).toEqual({ orphans: [], missing: [], leftovers: [] })
+  }
 
   async function expectRecovery(): Promise<void> {
     const store = await scratch.open()
@@ -288,6 +321,9 @@ describe('a full disk', () => {
       refusal = await codeOf(store.putObject({ bucket: BUCKET, key: `m${i}`, ...blobs(60_000) }))
     }
     expect(refusal).toBe('StorageFailed')
+    // Not a byte is left.
+    const filler = join(scratch.directory, 'bodies', 'filler')
+    await writeFile(filler, Buffer.alloc(4_000_000)).catch(() => {})
     const opened = await store.openObject({ bucket: BUCKET, key: 'kept' })
     let size = 0
     for await (const chunk of opened?.read({ start: 0, end: 1_000_000 }) ?? []) size += chunk.length
@@ -295,6 +331,7 @@ describe('a full disk', () => {
     expect(size).toBe(1_000_000)
     expect(await store.deleteObject({ bucket: BUCKET, key: 'dropped' })).toBe(true)
     await store.sweep()
+    await rm(filler)
     await put(store, 'again', chunks(Buffer.alloc(100_000)), 1)
     expect(await store.countKeyUse({ realm: 'r' })).toEqual({ objects: 2, uploads: 0 })
     await store.close()

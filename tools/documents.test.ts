@@ -20,6 +20,10 @@ describe('the documents', () => {
     expect(brokenLinks(root, documents)).toEqual([])
   })
 
+  it('tell nobody to start turbo, which does not find its package manager when a person does', () => {
+    expect(documents.filter(({ text }) => /\b(?:npx|pnpm) turbo\b/.test(text)).map(({ path }) => path)).toEqual([])
+  })
+
   it('are led to, all in docs/, from the README', () => {
     const readme = documents.find(({ path }) => path === 'README.md')?.text ?? ''
     const missing = documents.filter(({ path }) => path.startsWith('docs/') && !readme.includes(`(${path}`))

@@ -4,8 +4,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { requireTools } from '../../../tools/pypi.ts'
+import { findAwscurl } from './awscurl.ts'
 import { type CallOptions, call, type DataKey } from './client.ts'
 import { codeOf, expectOpen, type Home, startHome } from './home.ts'
+import { plantFields } from './log-check.ts'
 import { temporaryFolder } from './server-process.ts'
 
 const run = promisify(execFile)
@@ -46,6 +49,7 @@ async function makeKeys({ admin }: Home): Promise<DataKey[]> {
 
 /** Backs up with curl, as operators do. */
 async function curlBackup({ admin }: Home, file: string, body: object): Promise<void> {
+  plantFields(body)
   await run('curl', [...CURL, '-X', 'POST', '-d', JSON.stringify(body), '-o', file, `${admin.kms}/backup`])
 }
 
@@ -154,6 +158,20 @@ describe('an archive', () => {
     for (const query of ['', '?conflict=skip', '?conflict=overwrite', '?dry_run=true'])
       expect(await codeOf(restore(other, archive, query, WITHOUT))).toEqual([409, 'ForeignArchive'])
     expect(contentsOf(other.keys)).toEqual(before)
+  })
+
+  it('is restored with awscurl, too', async ({ skip }) => {
+    const bin = requireTools(findAwscurl(), skip)
+    const at = await startHome(BACKUP_KEY)
+    await at.admin.begin(at.keys)
+    const key = await at.admin.dataKey()
+    const file = join(at.folder, 'keys.kmsa')
+    await curlBackup(at, file, {})
+    rmSync(join(at.keys, 'keys', 'main.json'))
+    const sent = ['--service', 's3', '--access_key', 'admin', '--secret_key', 'admin', '-X', 'POST', '--data-binary']
+    const { stdout } = await run(join(bin, 'awscurl'), [...sent, '-d', `@${file}`, `${at.admin.kms}/restore`])
+    expect(JSON.parse(stdout)).toMatchObject({ success: true, restored: 1 })
+    await expectOpen(at.admin, key)
   })
 
   it('that others wrote by the description of the format is restored, and its envelopes open', async () => {

@@ -26,7 +26,7 @@ export function plantFields(value: unknown): void {
 
 export function plantEnvironment(environment: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(environment)) {
-    if (/(?:SECRET_KEY|SERVER_KEY|SERVER_KEY_PREVIOUS|TOKEN|MASTER_KEY|SECRET_ID)$/.test(name)) plant(value)
+    if (/(?:SECRET_KEY|SERVER_KEY|BACKUP_KEY|SERVER_KEY_PREVIOUS|TOKEN|MASTER_KEY|SECRET_ID)$/.test(name)) plant(value)
   }
 }
 

@@ -21,6 +21,7 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'sessiontoken',
   'token',
   'xamzsecuritytoken',
+  'xkmsarchivepassphrase',
   'xvaulttoken',
 ])
 

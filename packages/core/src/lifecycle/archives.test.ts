@@ -68,6 +68,18 @@ describe('an archive', () => {
     ])
   })
 
+  it('that is not taken to its end is a warning, and holds nothing up', async () => {
+    const { bytes } = await manager.backup(key, caller)
+    for await (const _ of bytes) break
+    expect(harness.events.at(-1)).toMatchObject({
+      event: 'kms_warning',
+      message: 'An archive was broken off. Whoever asked for it went away.',
+      caller,
+    })
+    await manager.stop(caller)
+    expect(manager.status().status).toBe('Configured')
+  })
+
   it('tells of what could not be read', async () => {
     await create('b')
     harness.store('a').unreadable.add('b')

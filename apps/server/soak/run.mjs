@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 
 const { values } = parseArgs({
   options: {
-    /** `rewire` or `objects`; both unless given. */
+    /** `rewire`, `objects` or `archives`; all unless given. */
     only: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     reconfigurations: { type: 'string', default: '200' },
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     largest: { type: 'string', default: '5120' },
     streams: { type: 'string', default: '33' },
     kills: { type: 'string', default: '40' },
+    keys: { type: 'string', default: '2000' },
   },
 })
 const { only, ...given } = values
@@ -26,6 +27,7 @@ const server = fileURLToPath(new URL('../dist/kms-server.mjs', import.meta.url))
 const soaks = Object.entries({
   rewire: new URL('./rewire.ts', import.meta.url),
   objects: new URL('./objects.ts', import.meta.url),
+  archives: new URL('./archives.ts', import.meta.url),
 })
 for (const [name, entry] of soaks.filter(([each]) => only === undefined || only === each)) {
   // Two folders below the root, like the tools it brings along, which find files by their own place.

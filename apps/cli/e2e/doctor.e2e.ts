@@ -55,6 +55,46 @@ describe('TLS', () => {
   })
 })
 
+describe('permissions', () => {
+  it('are those of the caller: what it may not is said, and what it is for is tried', async () => {
+    const { kmsctl, json, folder } = await createFixture()
+    await json(
+      'config',
+      'change',
+      '--set',
+      'backend_type=local',
+      `key_dir=${join(folder, 'keys')}`,
+      'default_key_id=main',
+    )
+    const secret = join(folder, 'secret')
+    writeFileSync(secret, 'battery staple')
+    const env = { KMSCTL_ACCESS_KEY: 'ann', KMSCTL_SECRET_KEY: 'battery staple' }
+
+    await json('users', 'add', 'ann', '--secret-file', secret, '--policy', 'KMSKeyUser,KMSAuditor')
+    const user = await kmsctl(['--json', 'doctor'], { env })
+    expect(user.code).toBe(0)
+    expect(findingsOf(user.out, 'credentials')).toMatchObject([{ outcome: 'good' }])
+    expect(findingsOf(user.out, 'permissions')).toMatchObject([
+      { text: 'Allowed: kms:ListKeys. Not allowed: kms:Configure, admin:ListUsers.' },
+    ])
+    expect(findingsOf(user.out, 'default key')).toMatchObject([{ outcome: 'good', text: 'main wraps and unwraps.' }])
+
+    const document = join(folder, 'policy.json')
+    const statement = { Effect: 'Allow', Action: ['kms:GenerateDataKey'], Resource: '*' }
+    writeFileSync(document, JSON.stringify({ Version: '2012-10-17', Statement: [statement] }))
+    await json('policies', 'add', 'sealer', '-f', document)
+    await json('users', 'add', 'ann', '--secret-file', secret, '--policy', 'sealer')
+    const sealer = await kmsctl(['--json', 'doctor'], { env })
+    expect(sealer.code).toBe(0)
+    expect(findingsOf(sealer.out, 'credentials')).toMatchObject([
+      { outcome: 'note', text: expect.stringContaining('may not see the status') },
+    ])
+    expect(findingsOf(sealer.out, 'default key')).toMatchObject([
+      { outcome: 'note', text: expect.stringMatching(/^the default key: AccessDenied: .*kms:Decrypt/) },
+    ])
+  })
+})
+
 describe('a policy of Vault', () => {
   it('is compared with what the server needs, path by path', { timeout: 120_000 }, async ({ skip }) => {
     const program = requireOpenBao(skip)

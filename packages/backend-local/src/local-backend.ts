@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
-  type Capabilities,
+  EVERY_CAPABILITY,
   isKeyName,
   type KeyBackend,
   type KeyRecord,
@@ -31,21 +31,6 @@ export interface LocalBackendOptions {
 
 /** A page ends after so many entries, full or not: aliases and tombstones stand among the keys. */
 const MAX_SEEN_FOR_PAGE = 4096
-
-const CAPABILITIES: Capabilities = {
-  encrypt: true,
-  decrypt: true,
-  generate_data_key: true,
-  rotate: true,
-  enable_disable: true,
-  schedule_deletion: true,
-  versioning: true,
-  physical_delete: true,
-  update_key_metadata: true,
-  rewrap: true,
-  import: true,
-  backup: true,
-}
 
 /**
  * The verbs on an unlocked store. What a crash may leave behind, and why it does no harm:
@@ -180,7 +165,7 @@ export function createLocalBackend({ store, root, notify }: LocalBackendOptions)
   return {
     realm: ring.realm,
     algorithm: XCHACHA20_POLY1305,
-    capabilities: CAPABILITIES,
+    capabilities: EVERY_CAPABILITY,
 
     create: (key) =>
       alone(async () => {

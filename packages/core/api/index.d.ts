@@ -23,6 +23,7 @@ export { type ErrorParams, isKmsError, KmsError, type KmsErrorOptions, kmsError 
 export { createFileImportStore, type FileImportStoreOptions } from './imports/file-import-store.ts';
 export type { ImportStore, ImportTicket } from './imports/import-store.ts';
 export type { WrappingKeyPair } from './imports/wrapping-key.ts';
+export { EVERY_CAPABILITY } from './keys/every-capability.ts';
 export type { Capabilities, KeyBackend, KeyPage, KeyPatch, KeyRecord, KeyState, NewKey, ResealProgress, RootRotation, UnwrapRequest, WrapRequest, } from './keys/key-backend.ts';
 export { isKeyName, type KeyReference, parseKeyReference } from './keys/key-name.ts';
 export type { KeyUse } from './keys/key-use.ts';
@@ -875,6 +876,10 @@ export interface WrappingKeyPair {
 export declare function generateWrappingKey(): Promise<WrappingKeyPair>;
 export declare function openWrapped(wrapped: Uint8Array, privateKey: Buffer): Buffer | undefined;
 
+// keys/every-capability.d.ts
+import type { Capabilities } from './key-backend.ts';
+export declare const EVERY_CAPABILITY: Capabilities;
+
 // keys/key-backend.d.ts
 import type { ArchiveEntry } from '../archive/archive-entry.ts';
 import type { ArchiveSource } from '../archive/archive-source.ts';
@@ -1510,7 +1515,7 @@ export interface KmsManager {
 
 // manager/resolve-key.d.ts
 import type { Capabilities, KeyRecord } from '../keys/key-backend.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type Snapshot } from './snapshot.ts';
 export type Authorize = (keyId: string) => void;
 export type ReadRecord = (name: string) => Promise<KeyRecord>;
 export declare function resolveKey(snapshot: Snapshot, key: string | undefined, authorize: Authorize, read?: ReadRecord): Promise<KeyRecord>;
@@ -1519,6 +1524,7 @@ export declare function resolveAble(snapshot: Snapshot, key: string | undefined,
 // manager/snapshot.d.ts
 import type { ConfigDocument } from '../config/driver.ts';
 import type { Realm } from '../envelope/envelope.ts';
+import type { KeyReference } from '../keys/key-name.ts';
 import type { RetiredStore } from '../lifecycle/retired-store.ts';
 import type { DataKeyCache } from '../store/data-key-cache.ts';
 import type { OpenStore } from '../store/open-store.ts';
@@ -1529,6 +1535,7 @@ export interface Snapshot {
     readonly defaultKeyId: string | undefined;
     readonly cache: DataKeyCache | undefined;
 }
+export declare function defaultKeyOf({ defaultKeyId, config }: Snapshot): KeyReference | undefined;
 export interface SnapshotSource {
     current(): Snapshot;
 }

@@ -52,6 +52,7 @@ export { type ErrorParams, isKmsError, KmsError, type KmsErrorOptions, kmsError 
 export { createFileImportStore, type FileImportStoreOptions } from './imports/file-import-store.ts'
 export type { ImportStore, ImportTicket } from './imports/import-store.ts'
 export type { WrappingKeyPair } from './imports/wrapping-key.ts'
+export { EVERY_CAPABILITY } from './keys/every-capability.ts'
 export type {
   Capabilities,
   KeyBackend,

@@ -2,7 +2,7 @@ import { makeCanary, opensCanary } from '../canary/canary.ts'
 import type { Clock } from '../clock.ts'
 import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { ManagerEvent } from '../manager/manager-types.ts'
-import type { Snapshot } from '../manager/snapshot.ts'
+import { defaultKeyOf, type Snapshot } from '../manager/snapshot.ts'
 import type { Random } from '../random.ts'
 import { withDeadline } from '../store/deadline.ts'
 import type { OpenStore } from '../store/open-store.ts'
@@ -91,12 +91,14 @@ export function createActiveProbe({ clock, random, onProbed, onEvent }: ActivePr
 }
 
 /** Health, and a canary under the default key: not remembered, and not tried when the key itself may not be used. */
-async function askHealthAndWrap({ active, defaultKeyId }: Snapshot, random: Random): Promise<void> {
+async function askHealthAndWrap(snapshot: Snapshot, random: Random): Promise<void> {
+  const { active } = snapshot
   const { backend } = active
   await backend.health()
-  if (defaultKeyId === undefined) return
+  const defaultKey = defaultKeyOf(snapshot)
+  if (defaultKey === undefined) return
   try {
-    const record = await active.describe(defaultKeyId, true)
+    const record = await active.describe(defaultKey.name, true)
     if (record.state !== 'Enabled') return
     if (await opensCanary(backend, await makeCanary(backend, record, random))) return
   } catch (error) {

@@ -2,7 +2,7 @@ import { isKmsError, kmsError } from '../errors/kms-error.ts'
 import type { Capabilities, KeyRecord } from '../keys/key-backend.ts'
 import { parseKeyReference } from '../keys/key-name.ts'
 import { requireCapability } from '../keys/require-capability.ts'
-import type { Snapshot } from './snapshot.ts'
+import { defaultKeyOf, type Snapshot } from './snapshot.ts'
 
 /**
  * Decides whether the caller may do what it asks with the key of this resolved id; throws when not. Called before
@@ -23,13 +23,12 @@ export async function resolveKey(
   authorize: Authorize,
   read: ReadRecord = (name) => snapshot.active.describe(name, snapshot.config.enable_cache),
 ): Promise<KeyRecord> {
-  if (key === undefined && snapshot.defaultKeyId === undefined) {
+  const reference = key === undefined ? defaultKeyOf(snapshot) : parseKeyReference(key)
+  if (reference === undefined) {
     throw kmsError('InvalidRequest', {
       reason: 'No key_id was given and no default_key_id is configured. Name a key, or configure a default.',
     })
   }
-  const reference =
-    key === undefined ? { name: snapshot.defaultKeyId as string, kind: 'key' as const } : parseKeyReference(key)
   let record: KeyRecord
   try {
     record = await read(reference.name)

@@ -1,6 +1,7 @@
 import type { ConfigDocument } from '../config/driver.ts'
 import type { Realm } from '../envelope/envelope.ts'
 import { isKmsError } from '../errors/kms-error.ts'
+import type { KeyReference } from '../keys/key-name.ts'
 import type { RetiredStore } from '../lifecycle/retired-store.ts'
 import type { DataKeyCache } from '../store/data-key-cache.ts'
 import type { OpenStore } from '../store/open-store.ts'
@@ -12,10 +13,17 @@ export interface Snapshot {
   readonly active: OpenStore
   /** The stores kept only to unwrap. */
   readonly retired: ReadonlyMap<Realm, RetiredStore>
-  /** The id `default_key_id` was resolved to. */
+  /** The id `default_key_id` was resolved to; absent too while it could not be, because its key cannot be read. */
   readonly defaultKeyId: string | undefined
   /** Absent when `enable_cache` is false. */
   readonly cache: DataKeyCache | undefined
+}
+
+/** How the default key is called: the id it was resolved to, or else what the configuration calls it, an alias perhaps. */
+export function defaultKeyOf({ defaultKeyId, config }: Snapshot): KeyReference | undefined {
+  if (defaultKeyId !== undefined) return { name: defaultKeyId, kind: 'key' }
+  const { default_key_id: name } = config
+  return name === undefined ? undefined : { name }
 }
 
 /** Gives the current snapshot to the operations of the data path. */

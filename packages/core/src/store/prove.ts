@@ -16,7 +16,7 @@ export interface ProofStep {
 /** What a proof established. */
 export interface Proof {
   readonly steps: readonly ProofStep[]
-  /** The key `default_key_id` names; absent when none is configured. */
+  /** The key `default_key_id` names; absent when none is configured, and when what it names cannot be told. */
   readonly defaultKeyId?: string
   /** What is wrong but does not stand in the way; public. */
   readonly warnings: readonly string[]
@@ -89,7 +89,7 @@ export async function proveStore(options: ProveOptions): Promise<Proof> {
     await step('stored canaries', () => openStoredCanaries(store, options.place, defaultKey?.keyId, warnings))
   }
 
-  return { steps, warnings, ...(defaultKey === undefined ? {} : { defaultKeyId: defaultKey.keyId }) }
+  return { steps, warnings, ...(defaultKey?.keyId === undefined ? {} : { defaultKeyId: defaultKey.keyId }) }
 }
 
 /** Proves that a known store still opens what it wrapped, and nothing of how it would wrap: enough for a retired one. */
@@ -131,7 +131,8 @@ async function askHealth(store: OpenStore) {
 
 /** The default key: its id, and its record unless that cannot be read. */
 interface DefaultKey {
-  readonly keyId: string
+  /** Absent while only an unreadable record could tell: what is configured may be an alias. */
+  readonly keyId?: string
   readonly record?: KeyRecord
 }
 
@@ -149,7 +150,8 @@ async function findDefaultKey(
     // One damaged key is no reason to keep all the others from being used.
     if (isKmsError(error, 'KeyUnavailable') && !requireUsableDefaultKey) {
       warnings.push(`${error.message} Requests that name no key will fail.`)
-      return { detail: `"${keyId}" cannot be read`, value: { keyId } }
+      const known = resolvedDefaultKeyId === undefined ? {} : { keyId: resolvedDefaultKeyId }
+      return { detail: `"${keyId}" cannot be read`, value: known }
     }
     if (!isKmsError(error, 'KeyNotFound', 'KeyDestroyed')) throw error
     if (newDefaultKey === 'refuse' || !(await isVirgin(store))) {

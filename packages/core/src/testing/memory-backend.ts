@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { Secret } from '../config/secret.ts'
 import { XCHACHA20_POLY1305 } from '../envelope/envelope.ts'
 import { isKmsError, type KmsError, kmsError } from '../errors/kms-error.ts'
+import { EVERY_CAPABILITY } from '../keys/every-capability.ts'
 import type { Capabilities, KeyBackend, KeyRecord, UnwrapRequest, WrapRequest } from '../keys/key-backend.ts'
 import { patchKey } from '../keys/patch-key.ts'
 import { type Random, systemRandom } from '../random.ts'
@@ -18,7 +19,7 @@ export interface MemoryBackendOptions {
   readonly random?: Random
   /** Whether a destroyed id is refused for ever (`KeyIdRetired`), as Vault does; false continues its versions. */
   readonly retiresIds?: boolean
-  /** What it says it cannot do, or can; everything but backups unless given. */
+  /** What it says it cannot do, or can; everything unless given. */
   readonly capabilities?: Partial<Capabilities>
 }
 
@@ -29,21 +30,6 @@ export interface MemoryBackendOptions {
 export interface MemoryBackend extends KeyBackend, Faults<MemoryVerb> {
   readonly store: MemoryStore
   readonly closed: boolean
-}
-
-const CAPABILITIES: Capabilities = {
-  encrypt: true,
-  decrypt: true,
-  generate_data_key: true,
-  rotate: true,
-  enable_disable: true,
-  schedule_deletion: true,
-  versioning: true,
-  physical_delete: true,
-  update_key_metadata: true,
-  rewrap: true,
-  import: true,
-  backup: true,
 }
 
 type LiveKey = { readonly record: KeyRecord; readonly versions: ReadonlyMap<number, MemoryVersion> }
@@ -144,7 +130,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
     },
     realm,
     algorithm: XCHACHA20_POLY1305,
-    capabilities: { ...CAPABILITIES, ...options.capabilities },
+    capabilities: { ...EVERY_CAPABILITY, ...options.capabilities },
 
     async create({ keyId, aliases, description, tags, material }) {
       await enter('create')

@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { buildChild } from './build-child.ts'
 import { type Scratch, scratchStore } from './scratch-store.ts'
-import { buildWorker, checkStore, expectTidy, runWorkers } from './workers.ts'
+import { checkStore, expectTidy, runWorkers } from './workers.ts'
 
 let programs: Scratch
 let scratch: Scratch
 let worker: string
 beforeAll(async () => {
   programs = await scratchStore()
-  worker = await buildWorker(programs.root)
+  worker = await buildChild('worker-child', programs.root)
 })
 afterAll(() => programs.cleanup())
 beforeEach(async () => {

@@ -8,6 +8,7 @@ import {
   createKmsManager,
   createServerKey,
   type KmsManager,
+  type KmsManagerOptions,
   type ManagerEvent,
   systemRandom,
   type Unwrapped,
@@ -32,13 +33,19 @@ export interface Server {
   abandon(): Promise<void>
 }
 
+/** What a server is given that is not the usual. */
+export type BootOptions = Pick<KmsManagerOptions, 'clock' | 'importStore' | 'generateWrappingKey'> & {
+  /** Shared by servers of one store whose root key was generated. */
+  readonly rootKeyDir?: string
+}
+
 /** A server on the data directory `<home>/data`, started with what is stored. */
-export async function boot(home: string): Promise<Server> {
+export async function boot(home: string, { rootKeyDir, ...given }: BootOptions = {}): Promise<Server> {
   const data = join(home, 'data')
   const events: ManagerEvent[] = []
   const drivers = [
     localDriver({
-      rootKeyDir: join(data, 'root-keys'),
+      rootKeyDir: rootKeyDir ?? join(data, 'root-keys'),
       environment: () => undefined,
       policy: { forbiddenDirs: [data] },
     }),
@@ -49,6 +56,7 @@ export async function boot(home: string): Promise<Server> {
     onDamaged: refuse,
   })
   const manager = createKmsManager({
+    ...given,
     drivers,
     canaryStore,
     allowImmediateDeletion: true,

@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { systemRandom } from '@kms/core'
-import { build } from 'esbuild'
 import { expect } from 'vitest'
 import { GENERATED, storeJson } from './rotations.ts'
 import type { Scratch } from './scratch-store.ts'
@@ -39,20 +37,6 @@ export interface Workers {
   readonly killAfterMs?: number
   /** Whether they restore archives, too. */
   readonly restores?: boolean
-}
-
-/** Makes the program of a worker, one file that needs nothing. */
-export async function buildWorker(directory: string): Promise<string> {
-  const outfile = join(directory, 'worker.mjs')
-  await build({
-    entryPoints: [join(import.meta.dirname, 'worker-child.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    conditions: ['@kms/source'],
-  })
-  return outfile
 }
 
 /** Runs workers on one store until each has ended, one way or the other; returns what they acknowledged. */

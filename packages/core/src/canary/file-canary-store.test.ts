@@ -140,6 +140,20 @@ describe('damage', () => {
     expect(damaged).toHaveLength(1)
   })
 
+  it('of any byte is told of', async () => {
+    const set = await open()
+    for (const key of ['a', 'b']) await set.add(canary(key, 1))
+    await set.markDestroyed('b', 1)
+    const good = await readFile(path())
+    for (let i = 0; i < good.length - 1; i++) {
+      const flipped = Buffer.from(good)
+      flipped[i] = (flipped[i] ?? 0) ^ (1 << (i % 8))
+      await writeFile(path(), flipped)
+      await (await open()).sample(10)
+      expect(damaged, `byte ${i}`).toHaveLength(i + 1)
+    }
+  })
+
   it('is not assumed when the format is newer or the realm another one', async () => {
     await (await open()).add(canary('a', 1))
     const other = createFileCanaryStore({
@@ -243,6 +257,26 @@ describe('the index of a long file', () => {
       { numRuns: 60 },
     )
     expect(damaged).toEqual([])
+  })
+
+  it('is ignored with any byte changed, and wherever it is cut', async () => {
+    await makeIndexed(8)
+    const good = await readFile(indexPath())
+    const log = await readFile(path(), 'utf8')
+    // Only without its index is what was done to the file noticed at once.
+    await writeFile(path(), log.replace('"key":"k3"', '"key":"x3"'))
+    for (let i = 0; i < good.length; i++) {
+      const flipped = Buffer.from(good)
+      flipped[i] = (flipped[i] ?? 0) ^ (1 << (i % 8))
+      for (const bytes of [flipped, good.subarray(0, i)]) {
+        damaged = []
+        await writeFile(indexPath(), bytes)
+        const set = await open({ unindexedBytes: 1_000_000 })
+        expect(damaged, `byte ${i}`).toHaveLength(1)
+        expect([set.memory('k3'), set.memory('k4')]).toEqual([undefined, { highestVersion: 1, destroyed: false }])
+        await closeAll()
+      }
+    }
   })
 
   it('makes a start read nothing of what it covers; damage there is told of all the same, a little later', async () => {

@@ -74,8 +74,7 @@ async function runServer(index: number, day: number): Promise<readonly Line[]> {
     setTimeout(() => server.kill('SIGKILL'), (systemRandom(2).readUInt16BE() / 65_536) * KILL_WITHIN_MS)
   })
   const lines: Line[] = []
-  for await (const line of createInterface(server.stdout))
-    if (line.endsWith('}')) lines.push(JSON.parse(line) as Line)
+  for await (const line of createInterface(server.stdout)) if (line.endsWith('}')) lines.push(JSON.parse(line) as Line)
   const [code, signal] = await exit
   expect(errors).toBe('')
   expect(signal ?? code).toBe('SIGKILL')

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { chmod, mkdir, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type ConfigDocument, isKmsError, kmsError, type OpenedBackend, type OpenOptions, type Realm } from '@kms/core'
+import { type ConfigDocument, kmsError, type OpenedBackend, type OpenOptions, type Realm } from '@kms/core'
 import { errnoOf, syncDirectory, writeDurably } from '@kms/core/internal'
 import { checkKeyDirectoryPolicy, inspectKeyDirectory } from './key-directory.ts'
 import { createLocalBackend } from './local-backend.ts'
@@ -23,7 +23,7 @@ import {
   type UnlockedStore,
   unlockStore,
 } from './store-file.ts'
-import { createStoreKeys, type StoreKeys } from './store-keys.ts'
+import { createStoreKeys, type StoreKeys, whileRootKeyChanges } from './store-keys.ts'
 
 /** What opening a local store takes besides its configuration. */
 export interface OpenLocalStoreOptions extends OpenOptions, RootSecretOptions {
@@ -164,29 +164,19 @@ async function readExisting(directory: string, expectedRealm: Realm | undefined)
   return { bytes: place.bytes, file }
 }
 
-const LOOKS = 5
-
-/**
- * Another server may be changing a generated root key: then the store and the key that were read do not belong together, and
- * those that are read after that do.
- */
+/** Opens what was read first, and when that may have been overtaken by a change of the root key, what is read then. */
 async function unlockExisting(
   first: ExistingStore,
   root: RootSource,
   readAgain: () => Promise<ExistingStore>,
 ): Promise<{ readonly bytes: Buffer; readonly opened: OpenedWithRootKey & { readonly config: ConfigDocument } }> {
-  let existing = first
-  for (let look = 1; ; look++) {
-    const { bytes, file } = existing
-    try {
-      return { bytes, opened: await root.open(file, (found, _, by) => ({ ...found, config: by })) }
-    } catch (error) {
-      const isGenerated =
-        file.content.root_key.kind === 'generated' && isKmsError(error, 'RootKeyMismatch', 'RootKeyMissing')
-      if (!isGenerated || look === LOOKS) throw error
-    }
-    existing = await readAgain()
-  }
+  let read: ExistingStore | undefined = first
+  return whileRootKeyChanges(async (told) => {
+    const { bytes, file } = read ?? (await readAgain())
+    read = undefined
+    told(file)
+    return { bytes, opened: await root.open(file, (found, _, by) => ({ ...found, config: by })) }
+  })
 }
 
 function unlockAndZero(file: StoreFile, { key }: RootKey): UnlockedStore {

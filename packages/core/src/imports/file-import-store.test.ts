@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -68,6 +68,10 @@ describe('an import token', () => {
       await writeFile(path, good.subarray(0, i))
       expect(await store.load(saved.id)).toBe('used')
       expect(await store.claim(saved)).toBe(false)
+      await store.sweep(saved.expiresAt - 1)
+      expect(await store.load(saved.id)).toBe('used')
     }
+    await store.sweep(saved.expiresAt)
+    expect(await readdir(directory)).toEqual([])
   })
 })

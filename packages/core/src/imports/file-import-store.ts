@@ -67,8 +67,12 @@ export async function createFileImportStore(options: FileImportStoreOptions): Pr
     })
     for (const name of names) {
       const path = join(directory, name)
-      const [schema, isTicket] = name.endsWith('.json') ? [ticketSchema, true] : [usedSchema, false]
-      const expiresAt = (await readJson(path, schema))?.expires_at ?? 0
+      const isTicket = name.endsWith('.json')
+      // That a token was used is known by the name alone: a damaged file is needed for as long as the token is there.
+      const stored = isTicket
+        ? await readJson(path, ticketSchema)
+        : ((await readJson(path, usedSchema)) ?? (await readJson(path.replace(/\.used$/, '.json'), ticketSchema)))
+      const expiresAt = stored?.expires_at ?? 0
       if (expiresAt <= now) gone.push(path)
       else if (isTicket) waiting.push({ path, expiresAt })
     }

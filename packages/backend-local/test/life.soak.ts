@@ -139,6 +139,15 @@ it(`${ROUNDS} rounds of ${SERVERS} servers of one store, killed at any moment: n
     if (type === 'cancel' || type === 'destroy') deletionDay.delete(key)
   }
 
+  /** A worker has destroyed a key, whichever server's. */
+  function noteWorker(key: string): void {
+    const before = own.get(key)
+    deletionDay.delete(key)
+    if (before === undefined || 'destroyed' in before) return
+    count('destroyed by a worker')
+    own.set(key, { destroyed: before.current })
+  }
+
   /** Follows what a server did to its own keys; returns what it was doing when it died. */
   function follow(lines: readonly Line[], day: number): Act | undefined {
     let underWay: Act | undefined
@@ -150,6 +159,8 @@ it(`${ROUNDS} rounds of ${SERVERS} servers of one store, killed at any moment: n
       const act = 'doing' in line ? line.doing : 'done' in line ? line.done : line.refused
       if ('doing' in line) {
         underWay = act
+        // It leaves a key whose time has come to the workers: that it acts on it means that one of them was there.
+        if ((deletionDay.get(act.key) ?? day + 1) <= day) noteWorker(act.key)
         if (act.type === 'destroy') lastDestroyed.set(act.key, day)
         if (act.type === 'schedule') lastDestroyed.set(act.key, day + WINDOW)
         continue
@@ -231,9 +242,7 @@ it(`${ROUNDS} rounds of ${SERVERS} servers of one store, killed at any moment: n
           (error: { code?: string }) => error.code === 'KeyDestroyed',
         )
       await expect.poll(isGone, { timeout: 30_000 }).toBe(true)
-      count('destroyed by a worker')
-      own.set(key, { destroyed: before.current })
-      deletionDay.delete(key)
+      noteWorker(key)
     }
     const { keys, unreadable } = await manager.keys.list({ limit: 1000 })
     expect(unreadable).toEqual([])

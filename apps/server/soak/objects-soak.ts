@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CrashLoopReport, crashInALoop } from './crash-loop.ts'
+import { flipTheIndex, type IndexFlipsReport } from './index-flips.ts'
 import { sendLargeObjects, type Transfer } from './large-objects.ts'
 import { createObjectClient } from './object-client.ts'
 import { createProcessMeter } from './process-meter.ts'
@@ -18,6 +19,7 @@ export interface ObjectsSoakOptions {
   readonly largest: number
   readonly streams: number
   readonly kills: number
+  readonly flips: number
   readonly seed: number
   readonly log: (line: string) => void
 }
@@ -27,6 +29,7 @@ export interface ObjectsSoakReport {
   readonly transfers: readonly Transfer[]
   readonly rude: RudeClientsReport
   readonly crashes: CrashLoopReport
+  readonly flipped: IndexFlipsReport
   /** Files of bodies that remained when everything was deleted. */
   readonly orphans: number
   /** What the deletion of the key that all of them were encrypted with was answered then. */
@@ -36,7 +39,7 @@ export interface ObjectsSoakReport {
 
 /** Loads the S3 side of a real server: large bodies in every mode, many clients, clients that go away, and `kill -9`. */
 export async function soakObjects(options: ObjectsSoakOptions): Promise<ObjectsSoakReport> {
-  const { each, largest, streams, kills, seed, log } = options
+  const { each, largest, streams, kills, flips, seed, log } = options
   const startedAt = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'kms-soak-'))
   const data = join(folder, 'data')
@@ -62,6 +65,8 @@ export async function soakObjects(options: ObjectsSoakOptions): Promise<ObjectsS
     client.forgetConnections()
     await server.stop()
     const crashes = await crashInALoop({ start, kills, writers: 6, random: createSoakRandom(seed) })
+    const index = join(data, 'objects', 'index', 'data.mdb')
+    const flipped = await flipTheIndex({ start, index, flips, random: createSoakRandom(seed + 1) })
     const last = await start()
     const orphans = readdirSync(bodies, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile())
     const keyDeletion = await asAdmin(last, async (send) => {
@@ -71,7 +76,7 @@ export async function soakObjects(options: ObjectsSoakOptions): Promise<ObjectsS
     })
     await last.stop()
     const seconds = (performance.now() - startedAt) / 1000
-    return { seed, transfers, rude, crashes, orphans: orphans.length, keyDeletion, seconds }
+    return { seed, transfers, rude, crashes, flipped, orphans: orphans.length, keyDeletion, seconds }
   } finally {
     await running?.kill()
     rmSync(folder, { recursive: true, force: true })

@@ -5,7 +5,8 @@ const MAX_MEMORY = 200
 const MAX_PER_STREAM = 4
 
 /** Numbers of the command line, by their names there. */
-export interface ObjectsOptions extends Readonly<Record<'each' | 'largest' | 'streams' | 'kills' | 'seed', number>> {
+export interface ObjectsOptions
+  extends Readonly<Record<'each' | 'largest' | 'streams' | 'kills' | 'flips' | 'seed', number>> {
   /** The built server. */
   readonly server: string
 }
@@ -15,7 +16,7 @@ export async function objects(options: ObjectsOptions): Promise<boolean> {
   return print(await soakObjects({ ...options, log: (line) => console.log(`  ${line}`) }))
 }
 
-function print({ transfers, rude, crashes, orphans, keyDeletion, seed, seconds }: ObjectsSoakReport): boolean {
+function print({ transfers, rude, crashes, flipped, orphans, keyDeletion, seed, seconds }: ObjectsSoakReport): boolean {
   const peak = Math.max(...transfers.flatMap(({ upPeak, downPeak }) => [upPeak, downPeak]))
   const { perUpload, perDownload, perHeldUpload, perHeldDownload } = rude
   const streams = {
@@ -39,14 +40,20 @@ function print({ transfers, rude, crashes, orphans, keyDeletion, seed, seconds }
     ['acknowledged', `${put} puts, ${deleted} deletes, ${complete} completed and ${abort} aborted uploads`],
     ['cut off', `${crashes.cutOff}, of which ${crashes.happened} had happened`],
     ['lost', crashes.lost.length],
+    [
+      'bits of the index flipped',
+      `${flipped.flips}; objects refused: ${flipped.refused}, servers ended: ${flipped.ended}, wrong bytes: ${flipped.wrong.length}`,
+    ],
     ['files left when all was deleted', orphans],
     ['deletion of the key after that', keyDeletion],
     ['seed', seed],
     ['time', `${seconds.toFixed(0)} s`],
   ]
   for (const [name, value] of rows) console.log(`${name.padEnd(42)} ${String(value)}`)
-  for (const problem of crashes.lost.slice(0, 20)) console.log(`  ! ${problem}`)
-  const nothingLeft = [crashes.lost.length, orphans, rude.descriptorsLeft, rude.filesLeft].every((left) => left === 0)
+  for (const problem of [...crashes.lost, ...flipped.wrong].slice(0, 20)) console.log(`  ! ${problem}`)
+  const nothingLeft = [crashes.lost.length, flipped.wrong.length, orphans, rude.descriptorsLeft, rude.filesLeft].every(
+    (left) => left === 0,
+  )
   const small = peak <= MAX_MEMORY && Object.values(streams).every((cost) => cost <= MAX_PER_STREAM)
   return nothingLeft && small && keyDeletion === 200
 }

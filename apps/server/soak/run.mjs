@@ -16,6 +16,7 @@ const { values } = parseArgs({
     largest: { type: 'string', default: '5120' },
     streams: { type: 'string', default: '33' },
     kills: { type: 'string', default: '40' },
+    flips: { type: 'string', default: '40' },
     keys: { type: 'string', default: '2000' },
   },
 })

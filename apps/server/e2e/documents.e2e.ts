@@ -13,7 +13,9 @@ function blocksBelow(path: string, heading: string): string[] {
     .map(({ code }) => code)
 }
 
-it('what README and operations tell a reader to type works as it is printed', async ({ skip }) => {
+it('what README and operations tell a reader to type works as it is printed', { timeout: 180_000 }, async ({
+  skip,
+}) => {
   const { folder, url, terminal, here, npmStart, startVault } = await createReader(skip)
   await npmStart()
   await startVault(here('bao server -dev -dev-root-token-id=root -dev-listen-address=127.0.0.1:8200'))
@@ -39,7 +41,9 @@ it('what README and operations tell a reader to type works as it is printed', as
   expect(printed.match(/"success": true/g)?.length).toBeGreaterThanOrEqual(10)
 })
 
-it('what operations tells about objects, keys, root key and configuration works as it is printed', async ({ skip }) => {
+it('what operations tells about objects, keys, root key and configuration works as it is printed', {
+  timeout: 180_000,
+}, async ({ skip }) => {
   const { folder, url, terminal, here, npmStart } = await createReader(skip)
   await npmStart()
   const admin = createAdmin(url)

@@ -192,7 +192,7 @@ export function createKmsClient(options: KmsClientOptions): KmsClient {
 const PASSPHRASE_HEADER = 'x-kms-archive-passphrase'
 
 /** A large archive is worked on for a while before the reply begins. */
-const STILL_MS = 600_000
+const STILL_MS = 3_600_000
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   yield bytes

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createFixture, type Fixture, temporaryFolder } from './fixture.ts'
 
+const BACKUP_KEY = { KMS_BACKUP_KEY: Buffer.alloc(32, 3).toString('base64') }
 const PASSPHRASE = 'correct horse battery staple'
 
 async function begin(at: Fixture, ...more: string[]): Promise<string> {
@@ -27,7 +28,7 @@ describe('kmsctl backup and restore', () => {
     expect(written).toMatchObject({ file: archive, bytes: statSync(archive).size })
     expect(statSync(archive).mode & 0o777).toBe(0o600)
 
-    const other = await createFixture()
+    const other = await createFixture(BACKUP_KEY)
     await begin(other)
     const from = ['restore', archive, '--passphrase-file', secret]
     expect(await other.json(...from, '--dry-run')).toMatchObject({ dry_run: true, restored: 2, versions: 3 })
@@ -40,16 +41,19 @@ describe('kmsctl backup and restore', () => {
     expect(opened).toMatchObject({ plaintext: made['plaintext_key'] })
 
     // What they disagree about, and what a dry run says of it.
+    const own = join(other.folder, 'own.kmsa')
+    await other.json('backup', '--out', own, '--server-key')
     await other.json('keys', 'set-description', 'orders', 'other words')
-    const rehearsed = await other.kmsctl([...from, '--dry-run'])
+    const again = ['restore', own, '--server-key']
+    const rehearsed = await other.kmsctl([...again, '--dry-run'])
     expect([rehearsed.code, rehearsed.out]).toEqual([7, expect.stringContaining('key_id: orders')])
-    const refused = await other.kmsctl(from)
+    const refused = await other.kmsctl(again)
     expect([refused.code, refused.err]).toEqual([5, expect.stringContaining('RestoreConflict')])
-    expect(await other.json(...from, '--conflict', 'skip')).toMatchObject({ kept: 1 })
+    expect(await other.json(...again, '--conflict', 'skip')).toMatchObject({ kept: 1 })
   })
 
   it('leave nothing of what breaks off or is refused, and replace nothing unasked', async () => {
-    const at = await createFixture({ KMS_BACKUP_KEY: Buffer.alloc(32, 3).toString('base64') })
+    const at = await createFixture(BACKUP_KEY)
     const keys = await begin(at)
     const archive = join(at.folder, 'keys.kmsa')
     const stopped = await at.kmsctl(['backup', '--out', archive, '--server-key'])

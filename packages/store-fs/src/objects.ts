@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer'
-import type { FileHandle } from 'node:fs/promises'
 import type { KeyUse, NewObject, ObjectStore, StoredObject, WrittenObject } from '@kms/s3-api'
 import { type BodyFiles, readFileRange } from './body-files.ts'
 import type { Buckets } from './buckets.ts'
@@ -148,7 +147,6 @@ export function createObjects(options: ObjectsOptions): Objects {
       const parts = hasParts ? db.parts.get(id) : undefined
       const segments: readonly Segment[] =
         body === undefined ? readSegments(db.segments.get(id)) : body === '' ? [] : [{ id: body, size }]
-      const readers = new Set<FileHandle>()
       try {
         if (hasParts && parts === undefined) throw storeError('Damaged', 'the part table of an object is missing')
         if (segments.reduce((sum, segment) => sum + segment.size, 0) !== size) {
@@ -157,7 +155,6 @@ export function createObjects(options: ObjectsOptions): Objects {
         // A body that is missing should be known before a reply has begun.
         const [only, ...others] = segments
         const file = only === undefined || others.length > 0 ? undefined : await files.open(only.id)
-        if (file !== undefined) readers.add(file)
         return {
           ...publicObject(key, found),
           ...(parts === undefined ? {} : { parts }),
@@ -165,9 +162,7 @@ export function createObjects(options: ObjectsOptions): Objects {
             file === undefined ? readSegmentRange(files, segments, start, end) : readFileRange(file, start, end),
           async close() {
             leave()
-            const closing = [...readers]
-            readers.clear()
-            for (const reader of closing) await reader.close()
+            file?.close()
           },
         }
       } catch (error) {
@@ -262,7 +257,7 @@ async function* readSegmentRange(
     try {
       yield* readFileRange(file, from, to)
     } finally {
-      await file.close()
+      file.close()
     }
   }
 }

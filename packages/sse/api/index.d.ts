@@ -212,7 +212,7 @@ export interface RecoverObjectKey {
 export declare function createObjectKeyring({ keys, bucketKeys, offline, random }: ObjectKeyringOptions): ObjectKeyring;
 
 // keys/object-name.d.ts
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 export interface ObjectName {
     readonly bucket: string;
     readonly key: string;
@@ -307,6 +307,7 @@ import { type FetchSegment } from './stream/open-parts.ts';
 export interface OpenForRead {
     readonly name: ObjectName;
     readonly record: ObjectRecord;
+    readonly info?: ObjectInfo | undefined;
     readonly customerKey?: CustomerKey | undefined;
     readonly authorize: Authorize;
     readonly ownUse?: Authorize | undefined;
@@ -318,6 +319,8 @@ export interface ReadableObject {
     readonly length: number;
     readonly segments: readonly StoredSegment[];
     read(fetch: FetchSegment): AsyncGenerator<Buffer, void, undefined>;
+    readPieces(fetch: FetchSegment): AsyncGenerator<readonly Buffer[], void, undefined>;
+    open(stored: Buffer): Buffer;
     discard(): void;
 }
 export interface ObjectPartInfo {
@@ -370,6 +373,19 @@ export interface ObjectParts {
     readonly digests: Digests;
 }
 export declare function assembleObject({ name, fields, secrets, parts, partChecksums, digests }: ObjectParts, sealing: Sealing): NewObject;
+export declare class InspectedObject implements ObjectInfo {
+    #private;
+    readonly mode: EncryptionMode;
+    readonly keyName: string | undefined;
+    readonly bucketKey: boolean;
+    readonly size: number;
+    readonly etag: string;
+    readonly checksums: TextMap;
+    readonly headers: TextMap;
+    readonly partCount: number;
+    constructor(metadata: ObjectMetadata, blob: Buffer, name: ObjectName);
+    static metadataOf(info: ObjectInfo | undefined, blob: Buffer, name: ObjectName): ObjectMetadata | undefined;
+}
 export declare function infoOf(metadata: ObjectMetadata): ObjectInfo;
 
 // object-upload.d.ts
@@ -524,6 +540,7 @@ export declare function decodeObjectMetadata(bytes: Buffer, name: ObjectName, se
 
 // record/part-table.d.ts
 import { Buffer } from 'node:buffer';
+import { ByteWriter } from '@kms/core/internal';
 export interface PartEntry {
     readonly number: number;
     readonly size: number;
@@ -537,6 +554,7 @@ export interface StoredPartTable {
 }
 export declare function objectSize(parts: PartTable): number;
 export declare function isMultipart(parts: PartTable): boolean;
+export declare function writePartEntries(to: ByteWriter, parts: PartTable): void;
 export declare function encodePartEntries(parts: PartTable): Buffer;
 export declare function encodePartTable({ parts, checksums }: StoredPartTable): Buffer;
 export declare function decodePartTable(bytes: Buffer): StoredPartTable;
@@ -565,7 +583,7 @@ export declare function encodeDigests({ etag, checksums }: Digests): Buffer;
 export declare function readDigests(reader: ByteReader): Digests;
 
 // record/sealed-details.d.ts
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { type Random, type ServerKeys } from '@kms/core';
 export type DetailsKind =
 'object'
@@ -769,7 +787,7 @@ import { Buffer } from 'node:buffer';
 import type { PartRead, StoredSegment } from './object-layout.ts';
 import { type StreamSecrets } from './stream-header.ts';
 export type FetchSegment = (segment: StoredSegment) => AsyncIterable<Uint8Array>;
-export declare function openParts(reads: readonly PartRead[], fetch: FetchSegment, secretsOf: (read: PartRead) => StreamSecrets | undefined, onEnd: () => void): AsyncGenerator<Buffer, void, undefined>;
+export declare function openParts(reads: readonly PartRead[], fetch: FetchSegment, secretsOf: (read: PartRead) => StreamSecrets | undefined, onEnd: () => void): AsyncGenerator<readonly Buffer[], void, undefined>;
 
 // stream/sealing-stream.d.ts
 import { Buffer } from 'node:buffer';

@@ -1,11 +1,11 @@
 import type { Buffer } from 'node:buffer'
-import { hash } from 'node:crypto'
 import { type Authorize, kmsError, type ServerKeys } from '@kms/core'
+import { digestOf } from '@kms/core/internal'
 import { decodeObjectKeys } from './keys/key-blob.ts'
 import type { ObjectKeyring } from './keys/object-keys.ts'
 import { type ObjectName, objectBinding } from './keys/object-name.ts'
 import { unwrapRecordKey } from './keys/record-key.ts'
-import { infoOf, type ObjectInfo, type ObjectRecord } from './object-record.ts'
+import { InspectedObject, infoOf, type ObjectInfo, type ObjectRecord } from './object-record.ts'
 import { decodeObjectMetadata, type ObjectMetadata } from './record/object-metadata.ts'
 import { decodePartChecksums } from './record/part-checksums.ts'
 import { decodePartTable, isMultipart, objectSize, type PartTable, type StoredPartTable } from './record/part-table.ts'
@@ -15,11 +15,14 @@ import type { CustomerKey } from './request/customer-key.ts'
 import { requireFittingKey } from './request/presented-key.ts'
 import { type ByteRange, type PartRead, planPart, planRead, type StoredSegment } from './stream/object-layout.ts'
 import { type FetchSegment, openParts } from './stream/open-parts.ts'
+import { openWhole } from './stream/open-whole.ts'
 import { type StreamSecrets, streamSecrets } from './stream/stream-header.ts'
 
 export interface OpenForRead {
   readonly name: ObjectName
   readonly record: ObjectRecord
+  /** What `inspect` said of this record's metadata, if it was asked: they are not decoded again then. */
+  readonly info?: ObjectInfo | undefined
   readonly customerKey?: CustomerKey | undefined
   /** Asked with the id of the KMS key before it unwraps (SSE-KMS only). */
   readonly authorize: Authorize
@@ -43,6 +46,13 @@ export interface ReadableObject {
    * given out; `TypeError` when called again. The keys are erased when it ends, however it ends.
    */
   read(fetch: FetchSegment): AsyncGenerator<Buffer, void, undefined>
+  /** {@link read}, with all that is ready at a time: for who sends it on, and wants to be asked less often. */
+  readPieces(fetch: FetchSegment): AsyncGenerator<readonly Buffer[], void, undefined>
+  /**
+   * {@link read} for what is small: the plaintext of the range, of all the bytes of all {@link segments}, one behind the other. Nothing is given
+   * out before all of it was authenticated. Throws as {@link read}.
+   */
+  open(stored: Buffer): Buffer
   /** Erases the keys; a read under way fails. To be called when {@link read} is not, or not begun; more than once does no harm. */
   discard(): void
 }
@@ -58,7 +68,7 @@ export interface ObjectPartInfo {
 
 /** An object's info from its metadata alone: authenticated under the server key when it is encrypted. For listings, and before a read. */
 export function inspectObject(name: ObjectName, metadata: Buffer, serverKeys: ServerKeys): ObjectInfo {
-  return infoOf(decodeObjectMetadata(metadata, name, serverKeys))
+  return new InspectedObject(decodeObjectMetadata(metadata, name, serverKeys), metadata, name)
 }
 
 /** The parts of a multipart object (GetObjectAttributes, `partNumber`); none for others. */
@@ -87,7 +97,9 @@ export async function openForRead(
 ): Promise<ReadableObject> {
   const { name, record, range, part } = request
   if (range !== undefined && part !== undefined) throw new TypeError('a range or a part, not both')
-  const metadata = decodeObjectMetadata(record.metadata, name, serverKeys)
+  const metadata =
+    InspectedObject.metadataOf(request.info, record.metadata, name) ??
+    decodeObjectMetadata(record.metadata, name, serverKeys)
   requireFittingKey(metadata.mode, request.customerKey)
   const { parts } = partTableOf(metadata, record.parts)
   const reads = part === undefined ? planRead(parts, range) : planPart(parts, part)
@@ -101,14 +113,30 @@ export async function openForRead(
     return objectKey === undefined ? undefined : streamSecrets(objectKey, binding, number, salt)
   }
 
+  function begin(): void {
+    if (state !== 'new') throw new TypeError('an object is read once; open it again')
+    state = 'read'
+  }
+
   return {
     info: infoOf(metadata),
     length: reads.reduce((sum, { take }) => sum + take, 0),
     segments: reads.flatMap(({ segments }) => segments),
     read(fetch) {
-      if (state !== 'new') throw new TypeError('an object is read once; open it again')
-      state = 'read'
+      begin()
+      return flat(openParts(reads, fetch, secretsOf, erase))
+    },
+    readPieces(fetch) {
+      begin()
       return openParts(reads, fetch, secretsOf, erase)
+    },
+    open(stored) {
+      begin()
+      try {
+        return openWhole(reads, stored, secretsOf)
+      } finally {
+        erase()
+      }
     },
     discard() {
       state = 'discarded'
@@ -149,11 +177,15 @@ export async function verifiedKey(
 
 /** The part table, if it is the one the metadata was written with. Throws `ObjectDamaged`. */
 export function partTableOf(metadata: ObjectMetadata, bytes: Buffer): StoredPartTable {
-  if (!hash('sha256', bytes, 'buffer').equals(metadata.partsDigest)) throw changed()
+  if (!digestOf(bytes).equals(metadata.partsDigest)) throw changed()
   const table = decodePartTable(bytes)
   const count = isMultipart(table.parts) ? table.parts.length : 0
   if (objectSize(table.parts) !== metadata.size || count !== metadata.partCount) throw changed()
   return table
+}
+
+async function* flat(batches: AsyncGenerator<readonly Buffer[], void>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const pieces of batches) yield* pieces
 }
 
 function changed(): Error {

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { hash } from 'node:crypto'
+import { digestOf } from '@kms/core/internal'
 import type { EncryptionMode } from './encryption-mode.ts'
 import { type ObjectName, objectBinding } from './keys/object-name.ts'
 import { encodeObjectMetadata, type ObjectMetadata } from './record/object-metadata.ts'
@@ -68,7 +68,7 @@ export function assembleObject(
     ...digests,
     size: objectSize(parts),
     partCount: isMultipart(parts) ? parts.length : 0,
-    partsDigest: hash('sha256', table, 'buffer'),
+    partsDigest: digestOf(table),
     protection:
       secrets === undefined || fields.mode === 'plain'
         ? undefined
@@ -81,6 +81,44 @@ export function assembleObject(
   return {
     record: { metadata: encodeObjectMetadata(metadata, name, sealing), parts: table, keys },
     info: infoOf(metadata),
+  }
+}
+
+/**
+ * What metadata says to the outside, with what it was read from: decoding authenticates, and one request needs it for its headers and
+ * for its body.
+ */
+export class InspectedObject implements ObjectInfo {
+  readonly mode: EncryptionMode
+  readonly keyName: string | undefined
+  readonly bucketKey: boolean
+  readonly size: number
+  readonly etag: string
+  readonly checksums: TextMap
+  readonly headers: TextMap
+  readonly partCount: number
+  readonly #metadata: ObjectMetadata
+  readonly #blob: Buffer
+  readonly #name: ObjectName
+
+  constructor(metadata: ObjectMetadata, blob: Buffer, name: ObjectName) {
+    this.mode = metadata.mode
+    this.keyName = metadata.mode === 'SSE-KMS' ? metadata.keyName : undefined
+    this.bucketKey = metadata.bucketKey
+    this.size = metadata.size
+    this.etag = metadata.etag
+    this.checksums = metadata.checksums
+    this.headers = metadata.headers
+    this.partCount = metadata.partCount
+    this.#metadata = metadata
+    this.#blob = blob
+    this.#name = name
+  }
+
+  /** The metadata `info` was read from, if that was this very blob, for an object of this name. */
+  static metadataOf(info: ObjectInfo | undefined, blob: Buffer, name: ObjectName): ObjectMetadata | undefined {
+    if (!(info instanceof InspectedObject) || info.#blob !== blob) return undefined
+    return info.#name.bucket === name.bucket && info.#name.key === name.key ? info.#metadata : undefined
   }
 }
 

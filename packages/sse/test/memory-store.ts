@@ -10,6 +10,7 @@ import type {
   ObjectCipher,
   ObjectName,
   ObjectRecord,
+  ReadableObject,
   WriteEncryption,
 } from '../src/index.ts'
 
@@ -99,6 +100,17 @@ export async function get(
   { record, body }: StoredObject,
   { range, customerKey, cut, authorize = anyone }: GetOptions = {},
 ): Promise<Buffer> {
-  const object = await cipher.openForRead({ name, record, customerKey, authorize, range })
-  return joined(object.read(fetchFrom(body, cut)))
+  const info = cipher.inspect(name, record.metadata)
+  const object = await cipher.openForRead({ name, record, info, customerKey, authorize, range })
+  const plaintext = await joined(object.read(fetchFrom(body, cut)))
+  const whole = await cipher.openForRead({ name, record, customerKey, authorize, range })
+  if (!whole.open(storedOf(whole, body)).equals(plaintext)) throw new Error('opened at once it is something else')
+  return plaintext
+}
+
+/** All that a read takes, one segment behind the other. */
+export function storedOf({ segments }: Pick<ReadableObject, 'segments'>, body: Buffer): Buffer {
+  return Buffer.concat(
+    segments.map(({ partOffset, start, end }) => body.subarray(partOffset + start, partOffset + end)),
+  )
 }

@@ -147,3 +147,41 @@ describe('a copy', () => {
     expect(() => target.finish()).toThrow(TypeError)
   })
 })
+
+describe('what was said of an object', () => {
+  it('spares nothing to who says it of another one', async () => {
+    const { cipher } = setup()
+    const other = { bucket: 'b', key: 'other' }
+    const [one, two] = [
+      await put(cipher, name, kmsMode, ['one'].map(Buffer.from)),
+      await put(cipher, other, kmsMode, []),
+    ]
+    const infos = [
+      cipher.inspect(name, one.record.metadata),
+      cipher.inspect(other, two.record.metadata),
+      cipher.inspect(name, Buffer.from(one.record.metadata)),
+      { ...cipher.inspect(name, one.record.metadata) },
+    ]
+    for (const info of infos) {
+      const object = await cipher.openForRead({ name, record: one.record, info, authorize: anyone })
+      expect([object.info, object.open(one.body).toString()]).toEqual([infos[0], 'one'])
+      await expect(
+        cipher.openForRead({ name: other, record: one.record, info, authorize: anyone }),
+      ).rejects.toMatchObject({ code: 'ObjectDamaged' })
+    }
+  })
+
+  it('an object is opened once, by either way, and not after it was discarded', async () => {
+    const { cipher } = setup()
+    const { record, body } = await put(cipher, name, kmsMode, [Buffer.from('x')])
+    const open = () => cipher.openForRead({ name, record, authorize: anyone })
+    const [first, second, third] = [await open(), await open(), await open()]
+    first.open(body)
+    expect(() => first.open(body)).toThrow(TypeError)
+    expect(() => first.read(fetchFrom(body))).toThrow(TypeError)
+    second.read(fetchFrom(body))
+    expect(() => second.open(body)).toThrow(TypeError)
+    third.discard()
+    expect(() => third.open(body)).toThrow(TypeError)
+  })
+})

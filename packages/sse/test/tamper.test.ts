@@ -12,7 +12,7 @@ import {
 import { decodeObjectMetadata, encodeObjectMetadata } from '../src/record/object-metadata.ts'
 import { decodeUploadRecord, encodeUploadRecord } from '../src/record/upload-record.ts'
 import { createMemoryKms } from './memory-kms.ts'
-import { anyone, fetchFrom, get, joined, pattern, put, type StoredObject, upload } from './memory-store.ts'
+import { anyone, fetchFrom, get, joined, pattern, put, type StoredObject, storedOf, upload } from './memory-store.ts'
 
 const FRAME = 65_536
 const SEALED = FRAME + 16
@@ -55,15 +55,17 @@ async function released(read: () => Promise<AsyncIterable<Buffer>>): Promise<Buf
   return expect.fail('what was changed was opened')
 }
 
-function openAs(
+async function openAs(
   cipher: ObjectCipher,
   { record, body }: StoredObject,
   encryption: WriteEncryption,
   as = name,
 ): Promise<AsyncIterable<Buffer>> {
-  return cipher
-    .openForRead({ name: as, record, customerKey: keyFor(encryption), authorize: anyone })
-    .then((object) => object.read(fetchFrom(body)))
+  const open = () => cipher.openForRead({ name: as, record, customerKey: keyFor(encryption), authorize: anyone })
+  const object = await open()
+  const whole = await open()
+  expect(() => whole.open(storedOf(whole, body))).toThrow(expect.objectContaining({ code: 'ObjectDamaged' }))
+  return object.read(fetchFrom(body))
 }
 
 function flipped(bytes: Buffer, bit: number): Buffer {

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
-import { hash } from 'node:crypto'
-import { label, u32 } from '../bytes/framing.ts'
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { digestOf } from '../bytes/digest.ts'
+import { label } from '../bytes/framing.ts'
 import { kmsError } from '../errors/kms-error.ts'
 import { isKeyName } from '../keys/key-name.ts'
 
@@ -95,6 +96,5 @@ export function decodeEnvelope(bytes: Buffer): Envelope {
 
 /** Additional data of the wrap: SHA-256 over the header and the canonical encryption context, 32 bytes. */
 export function envelopeAad(headerBytes: Uint8Array, canonicalContext: Uint8Array): Buffer {
-  const covered = Buffer.concat([AAD_LABEL, u32(headerBytes.length), headerBytes, canonicalContext])
-  return hash('sha256', covered, 'buffer')
+  return digestOf(new ByteWriter(256).raw(AAD_LABEL).framed(headerBytes).raw(canonicalContext).written)
 }

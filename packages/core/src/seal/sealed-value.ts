@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { openXChaCha, sealXChaCha } from '../bytes/aead.ts'
 import { decodeBase64 } from '../bytes/base64.ts'
-import { label, lp } from '../bytes/framing.ts'
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { label } from '../bytes/framing.ts'
 import { isJsonObject } from '../config/json.ts'
 import type { Random } from '../random.ts'
 import type { ServerKeyPurpose, ServerKeys } from './server-key.ts'
@@ -32,6 +33,7 @@ export type OpenSealedResult =
 
 const FORMAT = 0x01
 const HEADER_BYTES = 9
+const LABEL = label('kms/seal/v1')
 
 export function isSealedValue(value: unknown): value is SealedValue {
   return isJsonObject(value) && Object.keys(value).length === 1 && typeof value['$sealed'] === 'string'
@@ -66,5 +68,5 @@ export function openSealedBytes(bytes: Buffer, place: SealPlace, keys: ServerKey
 }
 
 function aadOf({ document, pointer, binding }: SealPlace): Buffer {
-  return Buffer.concat([label('kms/seal/v1'), lp(document), lp(pointer), lp(binding)])
+  return new ByteWriter(128).raw(LABEL).framed(document).framed(pointer).framed(binding).written
 }

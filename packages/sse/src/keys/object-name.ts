@@ -1,6 +1,5 @@
-import { Buffer } from 'node:buffer'
-import { hash } from 'node:crypto'
-import { label, lp } from '@kms/core/internal'
+import type { Buffer } from 'node:buffer'
+import { ByteWriter, digestOf, label } from '@kms/core/internal'
 
 /** Where an object is; both well-formed Unicode, never normalised. */
 export interface ObjectName {
@@ -19,5 +18,5 @@ const LABEL = label('kms/object/v1')
  */
 export function objectBinding({ bucket, key }: ObjectName, writeId: Uint8Array): Buffer {
   if (!bucket.isWellFormed() || !key.isWellFormed()) throw new RangeError('bucket and key must be well-formed Unicode')
-  return hash('sha256', Buffer.concat([LABEL, lp(bucket), lp(key), writeId]), 'buffer')
+  return digestOf(new ByteWriter(256).raw(LABEL).framed(bucket).framed(key).raw(writeId).written)
 }

@@ -21,24 +21,31 @@ export class ByteReader {
 
   /** A view, not a copy. */
   take(length: number): Buffer {
-    const end = this.#offset + length
-    if (end > this.#bytes.length) throw new MalformedBytes('too short')
-    const taken = this.#bytes.subarray(this.#offset, end)
-    this.#offset = end
-    return taken
+    const start = this.#pass(length)
+    return this.#bytes.subarray(start, start + length)
+  }
+
+  /** Where the next `length` bytes begin, which are read then. */
+  #pass(length: number): number {
+    const start = this.#offset
+    if (start + length > this.#bytes.length) throw new MalformedBytes('too short')
+    this.#offset = start + length
+    return start
   }
 
   u8(): number {
-    return this.take(1).readUInt8()
+    return this.#bytes.readUInt8(this.#pass(1))
   }
 
   u32(): number {
-    return this.take(4).readUInt32BE()
+    return this.#bytes.readUInt32BE(this.#pass(4))
   }
 
   /** A u64 up to 2^53 − 1. */
   u64(): number {
-    const value = Number(this.take(8).readBigUInt64BE())
+    const start = this.#pass(8)
+    // Two halves instead of a BigInt.
+    const value = this.#bytes.readUInt32BE(start) * 2 ** 32 + this.#bytes.readUInt32BE(start + 4)
     if (!Number.isSafeInteger(value)) throw new MalformedBytes('a number beyond 2^53')
     return value
   }
@@ -64,6 +71,7 @@ export class ByteReader {
 export function u64(n: number): Buffer {
   if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`${n} is no size`)
   const bytes = Buffer.allocUnsafe(8)
-  bytes.writeBigUInt64BE(BigInt(n))
+  bytes.writeUInt32BE(Math.floor(n / 2 ** 32))
+  bytes.writeUInt32BE(n % 2 ** 32, 4)
   return bytes
 }

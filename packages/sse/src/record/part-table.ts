@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { kmsError } from '@kms/core'
-import { lp, u32 } from '@kms/core/internal'
+import { ByteWriter } from '@kms/core/internal'
 import { checkFormat } from './blob-format.ts'
-import { ByteReader, MalformedBytes, u64 } from './byte-reader.ts'
+import { ByteReader, MalformedBytes } from './byte-reader.ts'
 
 /** One stream of an object: the whole of it (number 0), or one part of a multipart upload (1–10 000). */
 export interface PartEntry {
@@ -40,22 +40,29 @@ export function isMultipart(parts: PartTable): boolean {
 }
 
 /**
- * u32 count ‖ per part u32 number ‖ u64 size ‖ salt: what the record MAC covers. Throws `RangeError` for a table no object has:
+ * Writes u32 count ‖ per part u32 number ‖ u64 size ‖ salt: what the record MAC covers. Throws `RangeError` for a table no object has:
  * empty, more than 10 000 parts, numbers not ascending, salts of another length than the first's.
  */
-export function encodePartEntries(parts: PartTable): Buffer {
+export function writePartEntries(to: ByteWriter, parts: PartTable): void {
   checkTable(parts, (reason) => new RangeError(`part table: ${reason}`))
-  return Buffer.concat([
-    u32(parts.length),
-    ...parts.flatMap(({ number, size, salt }) => [u32(number), u64(size), salt]),
-  ])
+  to.u32(parts.length)
+  for (const { number, size, salt } of parts) to.u32(number).u64(size).raw(salt)
+}
+
+/** What {@link writePartEntries} writes. */
+export function encodePartEntries(parts: PartTable): Buffer {
+  const writer = new ByteWriter(64)
+  writePartEntries(writer, parts)
+  return writer.written
 }
 
 /** `KMSP` ‖ format u8 = 1 ‖ flags u8 (1: with salts, 2: with checksums) ‖ entries ‖ lp(checksums), if any. */
 export function encodePartTable({ parts, checksums }: StoredPartTable): Buffer {
   const flags = (parts[0]?.salt.length === 0 ? 0 : SALTED) | (checksums === undefined ? 0 : CHECKSUMS)
-  const last = checksums === undefined ? Buffer.alloc(0) : lp(checksums)
-  return Buffer.concat([MAGIC, Buffer.of(1, flags), encodePartEntries(parts), last])
+  const table = new ByteWriter(128).raw(MAGIC).u8(1).u8(flags)
+  writePartEntries(table, parts)
+  if (checksums !== undefined) table.framed(checksums)
+  return Buffer.from(table.written)
 }
 
 /** Reads what {@link encodePartTable} wrote. Throws `ObjectDamaged`, and `NewerFormat`. */

@@ -1,11 +1,10 @@
-import { Buffer } from 'node:buffer'
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { Buffer } from 'node:buffer'
+import { timingSafeEqual } from 'node:crypto'
 import { canonicalContext, type EncryptionContext } from '@kms/core'
-import { label, lp } from '@kms/core/internal'
+import { ByteWriter, hmacOnce, label } from '@kms/core/internal'
 import type { EncryptedMode } from '../encryption-mode.ts'
 import type { ObjectName } from '../keys/object-name.ts'
-import { u64 } from './byte-reader.ts'
-import { encodePartEntries, objectSize, type PartTable } from './part-table.ts'
+import { objectSize, type PartTable, writePartEntries } from './part-table.ts'
 import { encodeTextMap, type TextMap } from './text-map.ts'
 
 /** What the MAC of an object's record covers (formats §8). Envelope, Seals and tags stay outside: re-wrapping leaves it as it is. */
@@ -35,24 +34,13 @@ const LABEL = label('kms/object-record/v1')
  */
 export function recordMac(recordKey: Uint8Array, record: MacedRecord): Buffer {
   const { name, writeId, mode, keyName, context, bucketKey, headers, etag, checksums, parts } = record
-  const mac = createHmac('sha256', recordKey).update(LABEL).update(writeId)
-  for (const field of [
-    name.bucket,
-    name.key,
-    mode,
-    keyName,
-    canonicalContext(context),
-    Buffer.of(bucketKey ? 1 : 0),
-    encodeTextMap(headers),
-    etag,
-    encodeTextMap(checksums),
-  ]) {
-    mac.update(lp(field))
-  }
-  return mac
-    .update(u64(objectSize(parts)))
-    .update(encodePartEntries(parts))
-    .digest()
+  const covered = new ByteWriter(512).raw(LABEL).raw(writeId)
+  for (const field of [name.bucket, name.key, mode, keyName, canonicalContext(context)]) covered.framed(field)
+  covered.u32(1).u8(bucketKey ? 1 : 0)
+  for (const field of [encodeTextMap(headers), etag, encodeTextMap(checksums)]) covered.framed(field)
+  covered.u64(objectSize(parts))
+  writePartEntries(covered, parts)
+  return hmacOnce(recordKey, covered.written)
 }
 
 /** Whether `mac` is the record's, in constant time. */

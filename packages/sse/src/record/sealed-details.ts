@@ -1,7 +1,6 @@
-import { Buffer } from 'node:buffer'
-import { hash } from 'node:crypto'
+import type { Buffer } from 'node:buffer'
 import { kmsError, type Random, type ServerKeys } from '@kms/core'
-import { label, openSealedBytes, sealBytes } from '@kms/core/internal'
+import { ByteWriter, digestOf, label, openSealedBytes, sealBytes } from '@kms/core/internal'
 
 /** What is kept sealed under the server key beside a blob's clear part. */
 export type DetailsKind =
@@ -57,6 +56,6 @@ function sealPlace({ kind, binding, clear }: DetailsPlace): Parameters<typeof se
     purpose: kind === 'upload' ? 'upload' : 'metadata',
     document: kind,
     pointer: '',
-    binding: hash('sha256', Buffer.concat([LABELS[kind], binding, clear]), 'buffer'),
+    binding: digestOf(new ByteWriter(512).raw(LABELS[kind]).raw(binding).raw(clear).written),
   }
 }

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { kmsError } from '@kms/core'
 import { createSizedOpener } from '@kms/core/internal'
+import { damaged } from './damaged.ts'
 import type { PartRead, StoredSegment } from './object-layout.ts'
 import { isHeader, STREAM_HEADER_BYTES, type StreamSecrets } from './stream-header.ts'
 
@@ -17,7 +17,7 @@ interface PartOpener {
 }
 
 /**
- * The plaintext of reads, in order. The header of each stream is compared before any frame of it; a frame's plaintext is given out once all of
+ * The plaintext of reads, in order, as many pieces at a time as what was fetched at once gave. The header of each stream is compared before any frame of it; a frame's plaintext is given out once all of
  * the frame was authenticated. `secretsOf` gives a part's secrets, `undefined` for plain parts; `onEnd` is told that reading is over, however.
  * Throws `ObjectDamaged`.
  */
@@ -26,7 +26,7 @@ export async function* openParts(
   fetch: FetchSegment,
   secretsOf: (read: PartRead) => StreamSecrets | undefined,
   onEnd: () => void,
-): AsyncGenerator<Buffer, void, undefined> {
+): AsyncGenerator<readonly Buffer[], void, undefined> {
   let opener: PartOpener | undefined
   try {
     for (const read of reads) {
@@ -34,7 +34,13 @@ export async function* openParts(
       opener = secrets === undefined ? plainPart(read) : sealedPart(read, secrets)
       for (const segment of read.segments) {
         for await (const chunk of fetch(segment)) {
-          for (const piece of opener.push(chunk)) yield piece
+          const pieces: Buffer[] = []
+          try {
+            for (const piece of opener.push(chunk)) pieces.push(piece)
+          } finally {
+            // Frames before a damaged one are whole.
+            if (pieces.length > 0) yield pieces
+          }
         }
       }
       opener.end()
@@ -95,9 +101,4 @@ function plainPart(read: PartRead): PartOpener {
     },
     discard() {},
   }
-}
-
-function damaged(read: PartRead): Error {
-  const number = read.segments[0]?.partNumber ?? 0
-  return kmsError('ObjectDamaged', { what: number === 0 ? 'its body was changed' : `part ${number} was changed` })
 }

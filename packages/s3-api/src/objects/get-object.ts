@@ -6,7 +6,7 @@ import { invalidArgument, s3Error } from '../s3-error.ts'
 import type { OpenedObject } from '../store/object-store.ts'
 import { isNotModified, validatorHeaders } from './conditions.ts'
 import { contentHeaders } from './content-headers.ts'
-import { bodyStream } from './open-body.ts'
+import { openBody } from './open-body.ts'
 import { readRange } from './range.ts'
 import { checksumHeaders, describe, missingObject, recordOf, requireNullVersion } from './records.ts'
 import { existingTagFacts } from './tagging.ts'
@@ -73,6 +73,7 @@ async function readObject(call: S3Call, operation: 'GetObject' | 'HeadObject'): 
       const readable = await services.cipher.openForRead({
         name,
         record: recordOf(opened),
+        info,
         customerKey,
         ...call.access.kms('kms:Decrypt', call.place),
         ...(part?.number === undefined ? { range } : { part: part.number }),
@@ -82,7 +83,8 @@ async function readObject(call: S3Call, operation: 'GetObject' | 'HeadObject'): 
         return { status, headers: [...headers, ['content-length', String(length)]] }
       }
       kept = true
-      return { status, headers, stream: await bodyStream(opened, readable) }
+      const { bytes, stream } = await openBody(opened, readable)
+      return bytes === undefined ? { status, headers, stream } : { status, headers, bytes }
     } finally {
       if (!kept) await opened.close()
     }

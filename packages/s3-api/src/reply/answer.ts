@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer'
 
-/** A body that is made while it is sent. `cancel` is called when it is not read to its end. */
+/** A body that is made while it is sent. `cancel` is called in the end, whether it was read to its own or not. */
 export interface BodyStream {
   readonly length: number
-  chunks(): AsyncGenerator<Uint8Array, void>
+  /** All that is ready, in order; nothing when it has ended. Not to be called again before it has answered. */
+  next(): Promise<readonly Uint8Array[] | undefined>
   cancel(): Promise<void>
 }
 
@@ -27,13 +28,15 @@ export interface Reply {
   readonly headers?: readonly (readonly [name: string, value: string | undefined])[]
   /** XML, or other text whose type is among the headers. */
   readonly text?: string
-  readonly stream?: BodyStream
+  /** Content of an object, whose type is among the headers. */
+  readonly bytes?: Uint8Array | undefined
+  readonly stream?: BodyStream | undefined
 }
 
 /** Makes an answer; `head` leaves the body out but says its length. */
 export function answerOf(
   requestId: string,
-  { status = 200, headers = [], text, stream }: Reply,
+  { status = 200, headers = [], text, bytes, stream }: Reply,
   head: boolean,
 ): Answer {
   const list = ['x-amz-request-id', requestId, 'x-amz-id-2', requestId]
@@ -43,9 +46,10 @@ export function answerOf(
     list.push(name, value)
     typed ||= name === 'content-type'
   }
-  if (stream !== undefined) {
-    list.push('content-length', String(stream.length))
-    return head ? { status, headers: list } : { status, headers: list, body: stream }
+  const content = bytes ?? stream
+  if (content !== undefined) {
+    list.push('content-length', String(content.length))
+    return head ? { status, headers: list } : { status, headers: list, body: content }
   }
   if (text === undefined) {
     if (status !== 204 && status !== 304 && !list.includes('content-length')) list.push('content-length', '0')
@@ -66,7 +70,6 @@ export function toResponse({ status, headers, body, onEnd }: Answer): Response {
     onEnd?.(body?.length ?? 0)
     return new Response(body ?? null, { status, headers: map })
   }
-  const chunks = body.chunks()
   let sent = 0
   const end = async (error?: unknown): Promise<void> => {
     await body.cancel()
@@ -76,10 +79,12 @@ export function toResponse({ status, headers, body, onEnd }: Answer): Response {
     {
       async pull(controller) {
         try {
-          const { done, value } = await chunks.next()
-          if (done !== true) {
-            sent += value.length
-            controller.enqueue(value)
+          const pieces = await body.next()
+          if (pieces !== undefined) {
+            for (const piece of pieces) {
+              sent += piece.length
+              controller.enqueue(piece)
+            }
             return
           }
         } catch (error) {
@@ -89,10 +94,7 @@ export function toResponse({ status, headers, body, onEnd }: Answer): Response {
         controller.close()
         await end()
       },
-      async cancel() {
-        await chunks.return()
-        await end()
-      },
+      cancel: () => end(),
     },
     { highWaterMark: 0 },
   )

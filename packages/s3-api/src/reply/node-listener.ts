@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { type ReceivedRequest, receiveIncoming } from '../request/received-request.ts'
 import type { Answer, BodyStream } from './answer.ts'
@@ -35,28 +34,46 @@ async function write(outgoing: ServerResponse, { status, headers, body, onEnd }:
   onEnd?.(body?.length ?? 0)
 }
 
-/** At the pace of the client; a client that goes away ends the reading. */
+/** At the pace of the client, the next pieces being made while it takes these; a client that goes away ends the reading. */
 async function writeStream(outgoing: ServerResponse, body: BodyStream, onEnd: Answer['onEnd']): Promise<void> {
   let sent = 0
   let failure: unknown
-  const gone = new AbortController()
-  const onClose = (): void => gone.abort()
-  outgoing.once('close', onClose)
+  let wake = (): void => {}
+  const awake = (): void => wake()
+  outgoing.on('drain', awake).on('close', awake)
+  let ahead = body.next()
   try {
-    if (outgoing.destroyed) return
-    for await (const chunk of body.chunks()) {
-      if (gone.signal.aborted) return
-      sent += chunk.length
-      if (!outgoing.write(chunk)) await once(outgoing, 'drain', { signal: gone.signal })
+    while (!outgoing.destroyed) {
+      const pieces = await ahead
+      if (outgoing.destroyed) break
+      if (pieces === undefined) {
+        outgoing.end()
+        break
+      }
+      // One system call for all of them.
+      outgoing.cork()
+      let room = true
+      for (const piece of pieces) {
+        sent += piece.length
+        room = outgoing.write(piece)
+      }
+      outgoing.uncork()
+      ahead = body.next()
+      if (room || outgoing.destroyed) continue
+      // What goes wrong with them shows when it is their turn.
+      ahead.catch(() => {})
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
     }
-    outgoing.end()
   } catch (error) {
-    if (gone.signal.aborted) return
+    if (outgoing.destroyed) return
     failure = error
     // Nothing else tells a client that has the status already.
     outgoing.destroy()
   } finally {
-    outgoing.off('close', onClose)
+    outgoing.off('drain', awake).off('close', awake)
+    ahead.catch(() => {})
     onEnd?.(sent, failure)
     await body.cancel()
   }

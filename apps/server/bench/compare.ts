@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { median, spread } from './figures.ts'
 import { runLoad } from './load.ts'
-import { post, type RunningServer, runServer, signedCall } from './running-server.ts'
+import { cpuTicks, post, type RunningServer, runServer, signedCall } from './running-server.ts'
 
 export interface CompareOptions {
   /** The built server, and the server it is compared with. */
@@ -105,13 +105,6 @@ function report(name: string, samples: readonly Sample[]): void {
     `  ${name.padEnd(7)} ${median(rates).toFixed(0)} requests/s (${spread(rates, 0)}), ` +
       `${median(cpu).toFixed(0)} CPU µs/request (${spread(cpu, 0)}), p99 ${median(p99).toFixed(1)} ms`,
   )
-}
-
-/** User and system time of a process, in hundredths of a second: fields 14 and 15 of `/proc/<pid>/stat`. */
-function cpuTicks(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[11]) + Number(fields[12])
 }
 
 /** The bytes of a signed request. */

@@ -8,6 +8,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '7' },
     requests: { type: 'string', default: '20000' },
     connections: { type: 'string', default: '32' },
+    only: { type: 'string' },
   },
 })
 
@@ -28,11 +29,13 @@ const { compare } = await import(new URL('compare.mjs', folder).href)
 const { compareObjects } = await import(new URL('objects.mjs', folder).href)
 for (const name of ['compare.mjs', 'objects.mjs']) rmSync(new URL(name, folder))
 const server = fileURLToPath(new URL('../dist/kms-server.mjs', import.meta.url))
-await compare({
-  server,
-  echo: fileURLToPath(new URL('./echo-server.mjs', import.meta.url)),
-  rounds: Number(values.rounds),
-  requestsPerRound: Number(values.requests),
-  connections: Number(values.connections),
-})
-await compareObjects({ server, rounds: Number(values.rounds) })
+if (values.only !== 'objects') {
+  await compare({
+    server,
+    echo: fileURLToPath(new URL('./echo-server.mjs', import.meta.url)),
+    rounds: Number(values.rounds),
+    requestsPerRound: Number(values.requests),
+    connections: Number(values.connections),
+  })
+}
+if (values.only !== 'calls') await compareObjects({ server, rounds: Number(values.rounds) })

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { signRequest } from '@kms/sigv4'
 
 export interface RunningServer {
@@ -61,4 +62,11 @@ export async function post(port: number, path: string, body: object): Promise<Re
   const reply = await fetch(url, { method: 'POST', body: text, headers })
   if (reply.status !== 200) throw new Error(await reply.text())
   return (await reply.json()) as Record<string, unknown>
+}
+
+/** User and system time of a process, in hundredths of a second: fields 14 and 15 of `/proc/<pid>/stat`. */
+export function cpuTicks(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return Number(fields[11]) + Number(fields[12])
 }

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -61,4 +61,9 @@ await build({
 // `npm start` goes on in this process: nothing of the build stays with the server.
 await stop()
 chmodSync(outfile, 0o755)
-for (const name of addons) copyFileSync(join(natives, name), join(dirname(outfile), addonName(name)))
+for (const name of addons) {
+  const target = join(dirname(outfile), addonName(name))
+  // Written over in place it would end every server that runs from it.
+  copyFileSync(join(natives, name), `${target}.new`)
+  renameSync(`${target}.new`, target)
+}

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { signRequest } from '@kms/sigv4'
 import { describe, expect, it } from 'vitest'
 import { ADMIN, type CallOptions, call, createAdmin, type Reply } from './client.ts'
@@ -112,6 +114,17 @@ describe('objects', () => {
     await admin.post('start')
     expect((await get(server, '/letters/kms')).text).toBe(SECRET)
     expect((await get(server, '/letters/more')).status).toBe(404)
+  })
+
+  it('outlive a build of what serves them: the server goes on with the files it has open', async () => {
+    const folder = temporaryFolder()
+    const server = await begin(folder)
+    await put(server, '/letters/before', SECRET, { headers: KMS })
+    execFileSync(process.execPath, [fileURLToPath(new URL('../build.mjs', import.meta.url))])
+    expect((await get(server, '/letters/before')).text).toBe(SECRET)
+    expect((await put(server, '/letters/after', SECRET, { headers: KMS })).status).toBe(200)
+    expect((await get(server, '/letters/after')).text).toBe(SECRET)
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
   })
 
   it('are invited to send their bodies only when they may', async () => {

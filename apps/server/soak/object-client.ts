@@ -60,7 +60,7 @@ export function createObjectClient(url: string): ObjectClient {
     const outgoing = begin(method, path, headers)
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve)
-      outgoing.once('error', reject)
+      outgoing.on('error', reject)
     })
     answered.catch(() => {})
     if (body === undefined) outgoing.end()

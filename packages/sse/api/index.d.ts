@@ -298,6 +298,7 @@ import { type Authorize, type ServerKeys } from '@kms/core';
 import type { ObjectKeyring } from './keys/object-keys.ts';
 import { type ObjectName } from './keys/object-name.ts';
 import { type ObjectInfo, type ObjectRecord } from './object-record.ts';
+import type { KnownRecord, KnownRecords } from './record/known-records.ts';
 import { type ObjectMetadata } from './record/object-metadata.ts';
 import { type PartTable, type StoredPartTable } from './record/part-table.ts';
 import type { TextMap } from './record/text-map.ts';
@@ -329,16 +330,17 @@ export interface ObjectPartInfo {
     readonly checksums: TextMap;
     readonly offset: number;
 }
-export declare function inspectObject(name: ObjectName, metadata: Buffer, serverKeys: ServerKeys): ObjectInfo;
+export declare function inspectObject(name: ObjectName, metadata: Buffer, records: KnownRecords): ObjectInfo;
 export declare function inspectObjectParts(name: ObjectName, record: Pick<ObjectRecord, 'metadata' | 'parts'>, serverKeys: ServerKeys): readonly ObjectPartInfo[];
-export declare function openForRead(request: OpenForRead, keyring: ObjectKeyring, serverKeys: ServerKeys): Promise<ReadableObject>;
-export declare function verifiedKey({ name, record, customerKey, authorize, ownUse }: Omit<OpenForRead, 'range' | 'part'>, metadata: ObjectMetadata, parts: PartTable, binding: Buffer, keyring: ObjectKeyring): Promise<Buffer | undefined>;
+export declare function openForRead(request: OpenForRead, keyring: ObjectKeyring, records: KnownRecords): Promise<ReadableObject>;
+export declare function verifiedKey({ name, record, customerKey, authorize, ownUse }: Omit<OpenForRead, 'range' | 'part'>, known: KnownRecord, parts: PartTable, keyring: ObjectKeyring): Promise<Buffer | undefined>;
 export declare function partTableOf(metadata: ObjectMetadata, bytes: Buffer): StoredPartTable;
 
 // object-record.d.ts
 import { Buffer } from 'node:buffer';
 import type { EncryptionMode } from './encryption-mode.ts';
 import { type ObjectName } from './keys/object-name.ts';
+import type { KnownRecord } from './record/known-records.ts';
 import { type ObjectMetadata } from './record/object-metadata.ts';
 import { type PartTable } from './record/part-table.ts';
 import type { Digests, RecordFields } from './record/record-fields.ts';
@@ -383,8 +385,8 @@ export declare class InspectedObject implements ObjectInfo {
     readonly checksums: TextMap;
     readonly headers: TextMap;
     readonly partCount: number;
-    constructor(metadata: ObjectMetadata, blob: Buffer, name: ObjectName);
-    static metadataOf(info: ObjectInfo | undefined, blob: Buffer, name: ObjectName): ObjectMetadata | undefined;
+    constructor(known: KnownRecord, blob: Buffer, name: ObjectName);
+    static recordOf(info: ObjectInfo | undefined, blob: Buffer, name: ObjectName): KnownRecord | undefined;
 }
 export declare function infoOf(metadata: ObjectMetadata): ObjectInfo;
 
@@ -519,6 +521,22 @@ export declare class ByteReader {
 }
 export declare function u64(n: number): Buffer;
 
+// record/known-records.d.ts
+import { Buffer } from 'node:buffer';
+import type { ServerKeys } from '@kms/core';
+import { type ObjectName } from '../keys/object-name.ts';
+import { type ObjectMetadata } from './object-metadata.ts';
+export interface KnownRecord {
+    readonly metadata: ObjectMetadata;
+    readonly binding: Buffer;
+    isVerified(objectKey: Uint8Array): boolean;
+    verified(objectKey: Uint8Array): void;
+}
+export interface KnownRecords {
+    get(name: ObjectName, blob: Buffer): KnownRecord;
+}
+export declare function createKnownRecords(serverKeys: ServerKeys): KnownRecords;
+
 // record/object-metadata.d.ts
 import { Buffer } from 'node:buffer';
 import { type ServerKeys } from '@kms/core';
@@ -537,6 +555,7 @@ export interface RecordProtection {
 }
 export declare function encodeObjectMetadata(metadata: ObjectMetadata, name: ObjectName, sealing: Sealing): Buffer;
 export declare function decodeObjectMetadata(bytes: Buffer, name: ObjectName, serverKeys: ServerKeys): ObjectMetadata;
+export declare function isPlainMetadata(bytes: Buffer): boolean;
 
 // record/part-table.d.ts
 import { Buffer } from 'node:buffer';
@@ -737,11 +756,12 @@ export declare function decideWriteEncryption({ header, bucket, transport }: Wri
 
 // rewrap.d.ts
 import type { Buffer } from 'node:buffer';
-import { type Authorize, type ServerKeys } from '@kms/core';
+import { type Authorize } from '@kms/core';
 import { type KeyUse } from './keys/key-blob.ts';
 import type { ObjectKeyring } from './keys/object-keys.ts';
 import { type ObjectName } from './keys/object-name.ts';
 import type { ObjectRecord } from './object-record.ts';
+import type { KnownRecords } from './record/known-records.ts';
 import type { Sealing } from './record/sealed-details.ts';
 export interface Rewrap {
     readonly name: ObjectName;
@@ -752,7 +772,7 @@ export interface Rewrapped {
     readonly keys: Buffer;
     readonly keyUse: KeyUse;
 }
-export declare function rewrap(request: Rewrap, keyring: ObjectKeyring, serverKeys: ServerKeys): Promise<Rewrapped>;
+export declare function rewrap(request: Rewrap, keyring: ObjectKeyring, records: KnownRecords): Promise<Rewrapped>;
 export declare function resealRecord(name: ObjectName, record: ObjectRecord, sealing: Sealing): ObjectRecord;
 
 // stream/object-layout.d.ts

@@ -29,6 +29,7 @@ import {
   type UploadInfo,
 } from './object-upload.ts'
 import { type BeginWrite, beginWrite, type ObjectWrite } from './object-write.ts'
+import { createKnownRecords } from './record/known-records.ts'
 import { type Rewrap, type Rewrapped, resealRecord, rewrap } from './rewrap.ts'
 
 export interface ObjectCipherOptions {
@@ -87,6 +88,7 @@ export function createObjectCipher(options: ObjectCipherOptions): ObjectCipher {
   const bucketKeys = createBucketKeys({ ...options.bucketKeys, keys, clock, random })
   const keyring = createObjectKeyring({ keys, bucketKeys, offline, random })
   const sealing = { serverKeys, random }
+  const records = createKnownRecords(serverKeys)
   return {
     beginWrite: (request) => beginWrite(request, keyring, sealing),
     beginUpload: (request) => beginUpload(request, keyring, sealing),
@@ -94,10 +96,10 @@ export function createObjectCipher(options: ObjectCipherOptions): ObjectCipher {
     completeUpload: (request) => completeUpload(request, keyring, sealing),
     inspectUpload: (name, upload) => inspectUpload(name, upload, sealing),
     inspectParts: (name, upload, parts) => inspectParts(name, upload, parts, sealing),
-    inspect: (name, metadata) => inspectObject(name, metadata, serverKeys),
+    inspect: (name, metadata) => inspectObject(name, metadata, records),
     inspectObjectParts: (name, record) => inspectObjectParts(name, record, serverKeys),
-    openForRead: (request) => openForRead(request, keyring, serverKeys),
-    rewrap: (request) => rewrap(request, keyring, serverKeys),
+    openForRead: (request) => openForRead(request, keyring, records),
+    rewrap: (request) => rewrap(request, keyring, records),
     reseal: (name, record) => resealRecord(name, record, sealing),
     clear: () => bucketKeys.clear(),
     statistics: () => bucketKeys.statistics(),

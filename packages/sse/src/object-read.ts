@@ -6,6 +6,7 @@ import type { ObjectKeyring } from './keys/object-keys.ts'
 import { type ObjectName, objectBinding } from './keys/object-name.ts'
 import { unwrapRecordKey } from './keys/record-key.ts'
 import { InspectedObject, infoOf, type ObjectInfo, type ObjectRecord } from './object-record.ts'
+import type { KnownRecord, KnownRecords } from './record/known-records.ts'
 import { decodeObjectMetadata, type ObjectMetadata } from './record/object-metadata.ts'
 import { decodePartChecksums } from './record/part-checksums.ts'
 import { decodePartTable, isMultipart, objectSize, type PartTable, type StoredPartTable } from './record/part-table.ts'
@@ -67,8 +68,8 @@ export interface ObjectPartInfo {
 }
 
 /** An object's info from its metadata alone: authenticated under the server key when it is encrypted. For listings, and before a read. */
-export function inspectObject(name: ObjectName, metadata: Buffer, serverKeys: ServerKeys): ObjectInfo {
-  return new InspectedObject(decodeObjectMetadata(metadata, name, serverKeys), metadata, name)
+export function inspectObject(name: ObjectName, metadata: Buffer, records: KnownRecords): ObjectInfo {
+  return new InspectedObject(records.get(name, metadata), metadata, name)
 }
 
 /** The parts of a multipart object (GetObjectAttributes, `partNumber`); none for others. */
@@ -93,24 +94,22 @@ export function inspectObjectParts(
 export async function openForRead(
   request: OpenForRead,
   keyring: ObjectKeyring,
-  serverKeys: ServerKeys,
+  records: KnownRecords,
 ): Promise<ReadableObject> {
   const { name, record, range, part } = request
   if (range !== undefined && part !== undefined) throw new TypeError('a range or a part, not both')
-  const metadata =
-    InspectedObject.metadataOf(request.info, record.metadata, name) ??
-    decodeObjectMetadata(record.metadata, name, serverKeys)
+  const known = InspectedObject.recordOf(request.info, record.metadata, name) ?? records.get(name, record.metadata)
+  const { metadata } = known
   requireFittingKey(metadata.mode, request.customerKey)
   const { parts } = partTableOf(metadata, record.parts)
   const reads = part === undefined ? planRead(parts, range) : planPart(parts, part)
-  const binding = objectBinding(name, metadata.writeId)
-  const objectKey = await verifiedKey(request, metadata, parts, binding, keyring)
+  const objectKey = await verifiedKey(request, known, parts, keyring)
   let state: 'new' | 'read' | 'discarded' = 'new'
   const erase = () => objectKey?.fill(0)
 
   function secretsOf({ partIndex }: PartRead): StreamSecrets | undefined {
     const { number, salt } = parts[partIndex] as PartTable[number]
-    return objectKey === undefined ? undefined : streamSecrets(objectKey, binding, number, salt)
+    return objectKey === undefined ? undefined : streamSecrets(objectKey, known.binding, number, salt)
   }
 
   function begin(): void {
@@ -151,11 +150,11 @@ export async function openForRead(
  */
 export async function verifiedKey(
   { name, record, customerKey, authorize, ownUse }: Omit<OpenForRead, 'range' | 'part'>,
-  metadata: ObjectMetadata,
+  known: KnownRecord,
   parts: PartTable,
-  binding: Buffer,
   keyring: ObjectKeyring,
 ): Promise<Buffer | undefined> {
+  const { metadata } = known
   const { mode, protection, writeId } = metadata
   if (mode === 'plain' || protection === undefined) {
     if (parts.some(({ salt }) => salt.length > 0)) throw changed()
@@ -164,13 +163,17 @@ export async function verifiedKey(
   const keys = decodeObjectKeys(record.keys)
   const wrongKey = () =>
     kmsError('AccessDenied', { reason: 'This is not the key the object was written with. Send that key.' })
-  const object = { ...metadata, mode, name, binding, keys, offline: true }
+  const object = { ...metadata, mode, name, binding: known.binding, keys, offline: true }
   const objectKey = await keyring.recover({ ...object, customerKey, authorize, ownUse, wrongKey })
+  if (known.isVerified(objectKey)) return objectKey
   const recordKey = unwrapRecordKey(protection.recordKey, objectKey, writeId)
   const verified =
     recordKey !== undefined && verifyRecordMac(protection.mac, recordKey, { ...metadata, mode, name, parts })
   recordKey?.fill(0)
-  if (verified) return objectKey
+  if (verified) {
+    known.verified(objectKey)
+    return objectKey
+  }
   objectKey.fill(0)
   throw changed()
 }

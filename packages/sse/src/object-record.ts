@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import { digestOf } from '@kms/core/internal'
 import type { EncryptionMode } from './encryption-mode.ts'
 import { type ObjectName, objectBinding } from './keys/object-name.ts'
+import type { KnownRecord } from './record/known-records.ts'
 import { encodeObjectMetadata, type ObjectMetadata } from './record/object-metadata.ts'
 import { encodePartChecksums } from './record/part-checksums.ts'
 import { encodePartTable, isMultipart, objectSize, type PartTable } from './record/part-table.ts'
@@ -84,10 +85,7 @@ export function assembleObject(
   }
 }
 
-/**
- * What metadata says to the outside, with what it was read from: decoding authenticates, and one request needs it for its headers and
- * for its body.
- */
+/** What metadata says to the outside, with what is known of the record: one request needs it for its headers and for its body. */
 export class InspectedObject implements ObjectInfo {
   readonly mode: EncryptionMode
   readonly keyName: string | undefined
@@ -97,11 +95,12 @@ export class InspectedObject implements ObjectInfo {
   readonly checksums: TextMap
   readonly headers: TextMap
   readonly partCount: number
-  readonly #metadata: ObjectMetadata
+  readonly #known: KnownRecord
   readonly #blob: Buffer
   readonly #name: ObjectName
 
-  constructor(metadata: ObjectMetadata, blob: Buffer, name: ObjectName) {
+  constructor(known: KnownRecord, blob: Buffer, name: ObjectName) {
+    const { metadata } = known
     this.mode = metadata.mode
     this.keyName = metadata.mode === 'SSE-KMS' ? metadata.keyName : undefined
     this.bucketKey = metadata.bucketKey
@@ -110,15 +109,15 @@ export class InspectedObject implements ObjectInfo {
     this.checksums = metadata.checksums
     this.headers = metadata.headers
     this.partCount = metadata.partCount
-    this.#metadata = metadata
+    this.#known = known
     this.#blob = blob
     this.#name = name
   }
 
-  /** The metadata `info` was read from, if that was this very blob, for an object of this name. */
-  static metadataOf(info: ObjectInfo | undefined, blob: Buffer, name: ObjectName): ObjectMetadata | undefined {
+  /** The record `info` was read from, if that was this very blob, for an object of this name. */
+  static recordOf(info: ObjectInfo | undefined, blob: Buffer, name: ObjectName): KnownRecord | undefined {
     if (!(info instanceof InspectedObject) || info.#blob !== blob) return undefined
-    return info.#name.bucket === name.bucket && info.#name.key === name.key ? info.#metadata : undefined
+    return info.#name.bucket === name.bucket && info.#name.key === name.key ? info.#known : undefined
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
-import { type Authorize, kmsError, type ServerKeys } from '@kms/core'
+import { type Authorize, kmsError } from '@kms/core'
 import { decodeObjectKeys, encodeObjectKeys, envelopeUse, type KeyUse } from './keys/key-blob.ts'
 import type { ObjectKeyring } from './keys/object-keys.ts'
 import { type ObjectName, objectBinding } from './keys/object-name.ts'
 import { partTableOf, verifiedKey } from './object-read.ts'
 import type { ObjectRecord } from './object-record.ts'
+import type { KnownRecords } from './record/known-records.ts'
 import { decodeObjectMetadata, encodeObjectMetadata } from './record/object-metadata.ts'
 import { decodePartChecksums, encodePartChecksums } from './record/part-checksums.ts'
 import { encodePartTable } from './record/part-table.ts'
@@ -30,9 +31,10 @@ export interface Rewrapped {
  * Wraps an object's key anew, under the current version of its KMS key in the active store: body, metadata and part table
  * stay as they are. A wrong or damaged record is refused, never re-wrapped. Throws `InvalidRequest` for objects no KMS key is needed for.
  */
-export async function rewrap(request: Rewrap, keyring: ObjectKeyring, serverKeys: ServerKeys): Promise<Rewrapped> {
+export async function rewrap(request: Rewrap, keyring: ObjectKeyring, records: KnownRecords): Promise<Rewrapped> {
   const { name, record, authorize } = request
-  const metadata = decodeObjectMetadata(record.metadata, name, serverKeys)
+  const known = records.get(name, record.metadata)
+  const { metadata } = known
   const { mode, bucketKey, context } = metadata
   if (mode !== 'SSE-KMS' && mode !== 'SSE-S3') {
     throw kmsError('InvalidRequest', { reason: 'No KMS key protects this object; there is nothing to wrap anew.' })
@@ -40,8 +42,8 @@ export async function rewrap(request: Rewrap, keyring: ObjectKeyring, serverKeys
   const stored = decodeObjectKeys(record.keys)
   if (stored.kind === 'customer key') throw kmsError('ObjectDamaged', { what: 'its keys are not those of its mode' })
   const { parts } = partTableOf(metadata, record.parts)
-  const binding = objectBinding(name, metadata.writeId)
-  const objectKey = await verifiedKey(request, metadata, parts, binding, keyring)
+  const { binding } = known
+  const objectKey = await verifiedKey(request, known, parts, keyring)
   if (objectKey === undefined) throw kmsError('ObjectDamaged', { what: 'it has no key' })
   try {
     const encryption: WriteEncryption =

@@ -84,6 +84,11 @@ export function decodeObjectMetadata(bytes: Buffer, name: ObjectName, serverKeys
   }
 }
 
+/** Whether the blob is a plain object's, as far as its beginning tells. */
+export function isPlainMetadata(bytes: Buffer): boolean {
+  return bytes[MAGIC.length + 1] === 0
+}
+
 function openDigests(sealed: Buffer, clear: Buffer, binding: Buffer, serverKeys: ServerKeys): Digests {
   const reader = new ByteReader(openDetails(sealed, { kind: 'object', binding, clear }, serverKeys))
   const digests = readDigests(reader)

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createKmsClient, isKmsClientError, type KmsClient } from '@kms/client'
@@ -119,13 +119,23 @@ export async function soakArchives(options: ArchivesSoakOptions): Promise<Archiv
         emptyPlace(keyDir)
         kms = await start()
       } else damage(keyDir, random.fraction)
-      const [done] = await Promise.all([
-        kms.restore(heldUpload(archive)).then(
+      const begunAt = performance.now()
+      const restoring = { over: false }
+      const ending = kms
+        .restore(heldUpload(archive))
+        .then(
           () => true,
           () => false,
-        ),
-        killAfter(random.fraction() * restore.seconds * 1200),
-      ])
+        )
+        .finally(() => {
+          restoring.over = true
+        })
+      // At any time, and as often in the middle of what follows the decision.
+      const atDecision = random.fraction() < 0.5
+      const moment = random.fraction() * restore.seconds * 1000
+      while (!restoring.over && (atDecision ? !isDecided(keyDir) : performance.now() - begunAt < moment)) await pause(1)
+      await running?.kill()
+      const done = await ending
       kms = await start()
       if (!done) cutOff++
       const again = await kms.restore(heldUpload(archive)).catch((error: unknown) => error)
@@ -216,6 +226,14 @@ async function expectOpen(
     if (typeof opened === 'string' || opened.plaintext !== plaintext_key)
       problems.push(`${when}: an envelope does not open: ${typeof opened === 'string' ? opened : 'another plaintext'}`)
   }
+}
+
+/** Whether a restore that is under way was decided on: from then on it takes place. */
+function isDecided(keyDir: string): boolean {
+  const names = readdirSync(keyDir)
+  const [staged] = names.filter((name) => name.startsWith('.restore-'))
+  if (staged === undefined) return false
+  return names.includes('store.json') && existsSync(join(keyDir, staged, 'journal.json'))
 }
 
 function sampleOf(envelopes: readonly Envelope[], below: (end: number) => number): readonly Envelope[] {

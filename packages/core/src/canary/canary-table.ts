@@ -103,12 +103,13 @@ export function createCanaryTable(bytes: Buffer): CanaryTable {
 
 /** A table that holds more lines; others get their turn while it is made. */
 export async function extendTable(table: CanaryTable, added: readonly LoggedLine[]): Promise<CanaryTable> {
-  const byFirst: Buffer[][] = Array.from({ length: 256 }, () => [])
-  for (const line of added) byFirst[line.key[0] as number]?.push(encode(line))
+  const byFirst: LoggedLine[][] = Array.from({ length: 256 }, () => [])
+  for (const line of added) byFirst[line.key[0] as number]?.push(line)
   const bytes = Buffer.allocUnsafe(table.bytes.length + added.length * RECORD_BYTES)
   let read = 0
   let written = 0
-  for (const [first, records] of byFirst.entries()) {
+  for (const [first, lines] of byFirst.entries()) {
+    const records = lines.map(encode)
     for (; table.bytes[read] === first && read < table.bytes.length; read += RECORD_BYTES) {
       records.push(table.bytes.subarray(read, read + RECORD_BYTES))
     }

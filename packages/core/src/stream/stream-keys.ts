@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { createSecretKey, type KeyObject } from 'node:crypto'
-import { hkdfOnce } from '../bytes/hkdf.ts'
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 
 /** The keys of one stream of frames. */
 export interface StreamKeys {
@@ -21,7 +20,7 @@ export const STREAM_SALT_BYTES = 32
 export function deriveStreamKeys(key: Uint8Array, salt: Uint8Array, info: Uint8Array): StreamKeys {
   if (key.length !== 32) throw new RangeError(`stream key: expected 32 bytes, got ${key.length}`)
   if (salt.length !== STREAM_SALT_BYTES) throw new RangeError(`stream salt: expected 32 bytes, got ${salt.length}`)
-  const bytes = hkdfOnce(key, salt, info, 64)
+  const bytes = Buffer.from(hkdfSync('sha256', key, salt, info, 64))
   const cipherKey = createSecretKey(bytes.subarray(0, 32))
   const commitment = Buffer.from(bytes.subarray(32))
   bytes.fill(0)

@@ -1,11 +1,10 @@
 import { Buffer } from 'node:buffer'
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
-import { hkdfOnce } from '@kms/core/internal'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 
 /** Ciphertext 32 ‖ tag 16. */
 export const WRAPPED_RECORD_KEY_BYTES = 48
 
-const INFO = Buffer.from('kms/record-key/v1', 'latin1')
+const INFO = 'kms/record-key/v1'
 /** The key belongs to one object key and write id, and wraps one record key. */
 const NONCE = Buffer.alloc(12)
 
@@ -34,7 +33,7 @@ export function unwrapRecordKey(wrapped: Buffer, objectKey: Uint8Array, writeId:
 }
 
 function wrappingKey(objectKey: Uint8Array, writeId: Uint8Array): KeyObject {
-  const bytes = hkdfOnce(objectKey, writeId, INFO, 32)
+  const bytes = Buffer.from(hkdfSync('sha256', objectKey, writeId, INFO, 32))
   const key = createSecretKey(bytes)
   bytes.fill(0)
   return key

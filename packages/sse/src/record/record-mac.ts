@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
-import { timingSafeEqual } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import { canonicalContext, type EncryptionContext } from '@kms/core'
-import { ByteWriter, hmacOnce, label } from '@kms/core/internal'
+import { ByteWriter, label } from '@kms/core/internal'
 import type { EncryptedMode } from '../encryption-mode.ts'
 import type { ObjectName } from '../keys/object-name.ts'
 import { objectSize, type PartTable, writePartEntries } from './part-table.ts'
@@ -40,7 +40,7 @@ export function recordMac(recordKey: Uint8Array, record: MacedRecord): Buffer {
   for (const field of [encodeTextMap(headers), etag, encodeTextMap(checksums)]) covered.framed(field)
   covered.u64(objectSize(parts))
   writePartEntries(covered, parts)
-  return hmacOnce(recordKey, covered.written)
+  return createHmac('sha256', recordKey).update(covered.written).digest()
 }
 
 /** Whether `mac` is the record's, in constant time. */

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { localDriver } from '@kms/backend-local'
@@ -49,3 +49,4 @@ await manager.start({ force: false }, caller)
 const opened = await manager.data.decrypt({ ciphertext, context, authorize })
 console.log(opened.plaintext.equals(plaintext))
 await manager.close()
+await rm(directory, { recursive: true })

@@ -106,6 +106,7 @@ describe(`a store of ${MANY} keys, beside one of ${FEW}`, () => {
     }
     const best = (name: Size): number => Math.min(...starts[name].map(({ firstAnswer }) => firstAnswer))
     expect(best('many')).toBeLessThan(1.5 * best('some'))
+    expect(best('many')).toBeLessThan(2 * best('few'))
   })
 
   it('goes on answering while it looks through itself, also when nothing is left of what it knew about itself', async () => {

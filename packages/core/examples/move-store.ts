@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -40,3 +40,4 @@ await manager.reconfigure({ name: 'elsewhere' }, caller)
 const opened = await manager.data.decrypt({ ciphertext, context, authorize })
 console.log(opened.plaintext.equals(plaintext))
 await manager.close()
+await rm(directory, { recursive: true })

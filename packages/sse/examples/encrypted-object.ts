@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -63,3 +63,4 @@ console.log(
   `${Buffer.concat(plaintext).toString()}, of ${object.info.size} bytes of ${object.info.headers.get('content-type')}`,
 )
 await manager.close()
+await rm(directory, { recursive: true })
